@@ -1,0 +1,109 @@
+"""What every text of a person goes through before anything else sees it: normalisation and limits.
+
+Also redaction for logs. Knows nothing of languages or models; the language guard reads
+``Prediction.unknown_share``, which the tokenizer measures.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from agent.errors import BadInputError
+
+# Invisible letters and marks outside category Cf: grapheme joiner, Hangul fillers, Khmer inherent vowels.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+_JOINER = "\u200d"
+_MODIFIERS = frozenset("\ufe0e\ufe0f") | frozenset(map(chr, range(0x1F3FB, 0x1F400)))
+
+# NFC sorts runs of combining marks in quadratic time, so a text far over the limit never reaches it.
+_SLACK = 4
+
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b", re.IGNORECASE)
+_CARD = re.compile(r"(?<![\w])\d(?:[ -]?\d){12,18}(?!\w)")
+# Starts with +, 0 or a bracket, or is split into three groups or more: an order number is neither.
+_PHONE = re.compile(
+    r"(?<![\w.])(?:\+\d|\(\+?\d{1,5}\)|0\d)(?:[ ./-]{0,2}\(?\d\)?){6,13}(?![\w])"
+    r"|(?<![\w.-])\d{3,4}[ .-]\d{3,4}[ .-]\d{3,4}(?![\w-])"
+)
+
+
+def clean(text: str, max_chars: int) -> str:
+    """The text in NFC on one line, without control, zero-width and direction marks; 1 to ``max_chars`` long.
+
+    Raises BadInputError with code "empty", "too_long" or "not_text" (a lone surrogate, or nothing but
+    characters that cannot be seen). Emoji alone are a text.
+    """
+    if len(text) > _SLACK * max_chars:
+        raise _too_long(len(text), max_chars)
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise BadInputError(
+            "not_text", "The text holds half a character (a lone surrogate). Send valid Unicode."
+        )
+    normal = unicodedata.normalize("NFC", text)
+    shown = "".join(char for place, char in enumerate(normal) if _is_kept(normal, place, char))
+    result = " ".join(shown.split())
+    if not result:
+        if text.strip():
+            raise BadInputError(
+                "not_text", "The text holds no character that can be seen. Write a few words."
+            )
+        raise BadInputError("empty", "The text is empty. Write a few words.")
+    if len(result) > max_chars:
+        raise _too_long(len(result), max_chars)
+    return result
+
+
+def _too_long(length: int, limit: int) -> BadInputError:
+    return BadInputError(
+        "too_long", f"The text has {length} characters; at most {limit} are taken. Shorten it."
+    )
+
+
+def _is_kept(text: str, place: int, char: str) -> bool:
+    if char.isspace():
+        return True
+    if char == _JOINER:
+        return _joins_emoji(text, place)
+    # Cc control, Cf format (zero-width, direction, tags, soft hyphen, byte order mark), Cs surrogates.
+    return unicodedata.category(char) not in ("Cc", "Cf", "Cs") and char not in _INVISIBLE
+
+
+def _joins_emoji(text: str, place: int) -> bool:
+    """Whether the joiner at ``place`` stands between two symbols, as in a family or a profession."""
+    before = place - 1
+    while before >= 0 and text[before] in _MODIFIERS:
+        before -= 1
+    around = (text[before] if before >= 0 else "", text[place + 1 : place + 2])
+    return all(char and unicodedata.category(char) == "So" for char in around)
+
+
+def has_words(text: str) -> bool:
+    """Whether the text has a letter or a digit of any script; emoji and punctuation alone have none."""
+    return any(char.isalnum() for char in text)
+
+
+def redact(text: str) -> str:
+    """The text with card numbers, e-mail addresses, phone numbers and IBANs replaced, for logs.
+
+    ``[card]`` needs a valid check digit (ISO/IEC 7812, Luhn) and ``[iban]`` a valid one (ISO 13616,
+    modulo 97); short numbers such as those of orders stay.
+    """
+    text = _EMAIL.sub("[email]", text)
+    text = _IBAN.sub(lambda m: "[iban]" if _is_iban(m[0]) else m[0], text)
+    text = _CARD.sub(lambda m: "[card]" if _is_card(m[0]) else m[0], text)
+    return _PHONE.sub("[phone]", text)
+
+
+def _is_card(number: str) -> bool:
+    digits = [int(char) for char in number if char.isdigit()]
+    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
+    return any(digits) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def _is_iban(written: str) -> bool:
+    compact = re.sub(r"[ -]", "", written).upper()
+    if not 15 <= len(compact) <= 34:
+        return False
+    return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97 == 1

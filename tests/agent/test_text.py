@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from agent.errors import BadInputError
+from agent.text import clean, has_words, redact
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("  where\tis \r\n my\u00a0parcel  ", "where is my parcel"),
+        ("par\u200bcel\ufeff", "parcel"),
+        ("par\u00adcel", "parcel"),
+        ("\u202eabc\u202c \u2066x\u2069", "abc x"),
+        ("a\x00b\x1b[31mc\x7f", "ab[31mc"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("hi\U000e0041\U000e007f", "hi"),
+        ("\u3164ok\u115f", "ok"),
+        ("\U0001f600", "\U0001f600"),
+        ("\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f468\u200d\U0001f469\u200d\U0001f467"),
+        ("\U0001f3f3\ufe0f\u200d\U0001f308", "\U0001f3f3\ufe0f\u200d\U0001f308"),
+        ("a\u200db", "ab"),
+        ("\u6211\u7684\u5305\u88f9", "\u6211\u7684\u5305\u88f9"),
+        ("<script>alert(1)</script>", "<script>alert(1)</script>"),
+    ],
+)
+def test_clean(raw: str, expected: str) -> None:
+    assert clean(raw, 100) == expected
+    assert clean(expected, 100) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        ("", "empty"),
+        (" \n\t\u3000 ", "empty"),
+        ("\x00", "not_text"),
+        ("\u200b\u202e \u2060", "not_text"),
+        ("\u200d", "not_text"),
+        ("order \ud800 please", "not_text"),
+        ("a" * 101, "too_long"),
+        ("a" * 1_000_000, "too_long"),
+    ],
+)
+def test_what_is_no_message_is_refused_with_a_code(raw: str, code: str) -> None:
+    with pytest.raises(BadInputError) as caught:
+        clean(raw, 100)
+    assert caught.value.code == code
+
+
+def test_one_long_word_within_the_limit_is_taken() -> None:
+    assert clean("a" * 100, 100) == "a" * 100
+
+
+def test_blanks_do_not_count_towards_the_limit() -> None:
+    assert clean("a" + " " * 300 + "b", 100) == "a b"
+
+
+def test_a_megabyte_of_combining_marks_is_refused_at_once() -> None:
+    began = time.perf_counter()
+    with pytest.raises(BadInputError, match="1000001 characters"):
+        clean("a" + "\u0301\u0327" * 500_000, 2000)
+    assert time.perf_counter() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("ok", True), ("48213", True), ("\u6211", True), ("\U0001f600!?", False)]
+)
+def test_has_words(text: str, expected: bool) -> None:
+    assert has_words(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mail jo.doe+x@mail.example.org now", "mail [email] now"),
+        ("card 4111 1111 1111 1111.", "card [card]."),
+        ("4111-1111-1111-1111", "[card]"),
+        ("my 4111111111111112 is no card", "my 4111111111111112 is no card"),
+        ("iban de89 3704 0044 0532 0130 00 thanks", "iban [iban] thanks"),
+        ("GB82WEST12345698765432", "[iban]"),
+        ("GB83WEST12345698765432", "GB83WEST12345698765432"),
+        ("call +44 20 7946 0958!", "call [phone]!"),
+        ("call (020) 7946-0958", "call [phone]"),
+        ("020 7946 0958", "[phone]"),
+        ("415-555-0132", "[phone]"),
+        ("order 48213 of 2026-11-24, 3 items at 129.95", "order 48213 of 2026-11-24, 3 items at 129.95"),
+        ("version 1.2.3 costs 1.000.000", "version 1.2.3 costs 1.000.000"),
+    ],
+)
+def test_redact(text: str, expected: str) -> None:
+    assert redact(text) == expected
+
+
+def test_redact_is_quick_on_hostile_text() -> None:
+    began = time.perf_counter()
+    for hostile in ("a.b-" * 25_000, "0 " * 50_000, "AB12" * 25_000, "a@" * 50_000, "(0" * 50_000):
+        redact(hostile)
+    assert time.perf_counter() - began < 3
