@@ -1,0 +1,345 @@
+"""Conversations, predictions, routes and feedback in one SQLite file; one transaction a turn.
+
+One connection, one lock: every call is short, and SQLite takes one writer at a time in any case. Other
+processes (a terminal command beside the server) may open the same file. Knows nothing of models or dialogue:
+a conversation's state is a JSON object to it. Who may use what is decided here, not how a client is known.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlite_utils import Database
+
+from agent.errors import BadInputError, ConversationError, DiskFullError, StoreError
+from agent.lock import FolderLock
+from agent.migrations import migrations, unknown
+from agent.types import Feedback, Prediction, Reply, Route
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    import pysqlite3 as sqlite3
+
+FILE_NAME = "switchboard.db"
+# Releases 3.7.0 to 3.51.2 can corrupt a database when the write-ahead log is reset (sqlite.org/wal.html).
+SAFE_SQLITE = (3, 51, 3)
+BUSY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRow:
+    """A conversation as it is stored."""
+
+    id: str
+    app: str
+    client_id: str
+    claimed: bool
+    """Whether its client has proved its identity; until then the id alone is the secret."""
+    state: dict[str, Any]
+    turns: int
+    begun_at: str
+    updated_at: str
+
+
+class Store:
+    """The database of one data folder. Safe to call from many threads.
+
+    Every method may raise StoreError, or DiskFullError if the disk takes no more; nothing is half-written then.
+    """
+
+    def __init__(self, folder: Path, db: Database) -> None:
+        """Wrap an open database; use ``Store.open``."""
+        self.folder = folder
+        self._db = db
+        self._mutex = threading.RLock()
+        self._lock: FolderLock | None = None
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open the folder's database, making both if needed, and bring its schema up to date.
+
+        Raises StoreError if the folder cannot be used, or if the file is damaged or from a newer release.
+        """
+        if sqlite3.sqlite_version_info < SAFE_SQLITE:
+            raise StoreError(
+                f"SQLite {sqlite3.sqlite_version} can damage a database; "
+                f"{'.'.join(map(str, SAFE_SQLITE))} or later is needed. Install pysqlite3 0.6.1 or later."
+            )
+        path = folder / FILE_NAME
+        try:
+            # Conversations are personal: what we make is for our own account alone.
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise _from_os(f"Cannot use the data folder {folder}", error) from error
+        with _translated(path):
+            connection = sqlite3.connect(
+                str(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                store = cls(folder, Database(connection))
+                connection.row_factory = sqlite3.Row
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
+                store._migrate(path)
+            except BaseException:
+                connection.close()
+                raise
+        return store
+
+    def _migrate(self, path: Path) -> None:
+        newer = unknown(self._db)
+        if newer:
+            raise StoreError(
+                f"{path} was written by a newer release ({', '.join(newer)}). Update Switchboard."
+            )
+        if migrations.pending(self._db):
+            with self._transaction():
+                migrations.apply(self._db)
+
+    def lock(self, holder: str) -> None:
+        """Keep other servers off this folder until ``close``; ``holder`` is the address that is served.
+
+        Raises LockedError naming the first server's process and address.
+        """
+        self._lock = FolderLock(self.folder, holder)
+
+    def close(self) -> None:
+        """Close the database and give up the lock."""
+        with self._mutex:
+            self._db.close()
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
+
+    # Conversations
+
+    def new_conversation(self, app: str, client_id: str, claimed: bool) -> str:
+        """Begin a conversation; its id has 144 random bits and cannot be guessed."""
+        conversation_id = secrets.token_urlsafe(18)
+        now = _now()
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO conversations (id, app, client_id, claimed, state, begun_at, updated_at) "
+                "VALUES (?, ?, ?, ?, '{}', ?, ?)",
+                [conversation_id, app, client_id, int(claimed), now, now],
+            )
+        return conversation_id
+
+    def conversation(self, conversation_id: str) -> ConversationRow | None:
+        """The conversation, whoever asks; None if there is none. See ``resume`` for a client's request."""
+        rows = self._read("SELECT * FROM conversations WHERE id = ?", [conversation_id])
+        return _conversation(rows[0]) if rows else None
+
+    @staticmethod
+    def may_use(row: ConversationRow, client_id: str, claimed: bool) -> bool:
+        """Whether this client may read and continue the conversation.
+
+        Once its own client has come back with its identity, nobody else may; before that the id is the
+        secret. ``claimed`` says whether ``client_id`` was proved rather than issued a moment ago.
+        """
+        return not row.claimed or (claimed and row.client_id == client_id)
+
+    def resume(self, conversation_id: str, client_id: str, claimed: bool) -> ConversationRow:
+        """The conversation for its client, claimed from now on if the client proved its identity.
+
+        Raises ConversationError if it does not exist or is another's.
+        """
+        with self._transaction() as db:
+            row = self.conversation(conversation_id)
+            if row is None or not self.may_use(row, client_id, claimed):
+                raise ConversationError(conversation_id)
+            if claimed and not row.claimed and row.client_id == client_id:
+                db.execute("UPDATE conversations SET claimed = 1 WHERE id = ?", [conversation_id])
+                row = replace(row, claimed=True)
+        return row
+
+    def messages(self, conversation_id: str) -> list[dict[str, Any]]:
+        """The conversation's messages in order: role, text, message_id, citations, quick_replies, created_at."""
+        rows = self._read(
+            "SELECT role, text, id AS message_id, citations, quick_replies, created_at FROM messages "
+            "WHERE conversation_id = ? ORDER BY number",
+            [conversation_id],
+        )
+        parsed = ("citations", "quick_replies")
+        return [row | {name: json.loads(row[name]) for name in parsed} for row in rows]
+
+    # Turns
+
+    def save_turn(
+        self,
+        conversation_id: str,
+        app: str,
+        message_id: str,
+        user_text: str,
+        prediction: Prediction,
+        route: Route,
+        reply: Reply,
+        state: Mapping[str, Any],
+        latency_ms: float,
+    ) -> None:
+        """Write one turn whole or not at all: both messages, prediction, route, and the state after it.
+
+        ``message_id`` is the bot's message, to which the prediction and the route belong; ``state`` must be
+        JSON. Raises ConversationError if the app has no such conversation.
+        """
+        now = _now()
+        with self._transaction() as db:
+            updated = db.execute(
+                "UPDATE conversations SET state = ?, turns = turns + 1, updated_at = ? WHERE id = ? AND app = ? "
+                "RETURNING turns",
+                [_json(state), now, conversation_id, app],
+            ).fetchone()
+            if updated is None:
+                raise ConversationError(conversation_id)
+            number = 2 * updated["turns"]
+            sides = (
+                (secrets.token_urlsafe(12), number - 1, "user", user_text, "[]", "[]"),
+                (message_id, number, "bot", reply.text, _list(reply.citations), _list(reply.quick_replies)),
+            )
+            for side in sides:
+                db.execute(
+                    "INSERT INTO messages (id, number, role, text, citations, quick_replies, conversation_id, "
+                    "turn, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [*side, conversation_id, message_id, now],
+                )
+            _insert(
+                db,
+                "predictions",
+                {"message_id": message_id, **_prediction(prediction), "latency_ms": latency_ms},
+            )
+            _insert(db, "routes", {"message_id": message_id, **_route(route), "why": _json(reply.why)})
+
+    def add_feedback(self, feedback: Feedback) -> bool:
+        """Keep what a client said of a reply; False if the same client has said exactly that before.
+
+        Raises ConversationError if the client may not use the conversation, or there is no such bot message.
+        """
+        said = asdict(feedback)
+        with self._transaction() as db:
+            rows = self._read(
+                "SELECT c.* FROM messages m JOIN conversations c ON c.id = m.conversation_id "
+                "WHERE m.id = ? AND m.role = 'bot'",
+                [feedback.message_id],
+            )
+            if not rows or not self.may_use(_conversation(rows[0]), feedback.client_id, claimed=True):
+                raise ConversationError(feedback.message_id)
+            same = " AND ".join(f"{name} = ?" for name in said)
+            if self._read(f"SELECT id FROM feedback WHERE {same}", list(said.values())):
+                return False
+            _insert(db, "feedback", said | {"created_at": _now()})
+        return True
+
+    def counts(self) -> dict[str, int]:
+        """How many rows there are: conversations, messages, feedback_up, feedback_down."""
+        rows = self._read(
+            "SELECT (SELECT count(*) FROM conversations) AS conversations, "
+            "(SELECT count(*) FROM messages) AS messages, "
+            "(SELECT count(*) FROM feedback WHERE kind = 'up') AS feedback_up, "
+            "(SELECT count(*) FROM feedback WHERE kind = 'down') AS feedback_down",
+            [],
+        )
+        return rows[0]
+
+    # The database
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction. It takes the write lock at once, so that read-then-write cannot fail half-way."""
+        with self._mutex, _translated(self.folder / FILE_NAME):
+            connection = self._db.conn
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                # A full disk may have ended the transaction already.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _read(self, sql: str, parameters: Sequence[Any]) -> list[dict[str, Any]]:
+        with self._mutex, _translated(self.folder / FILE_NAME):
+            return [dict(row) for row in self._db.conn.execute(sql, parameters)]
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise BadInputError("not_text", "The text holds half a character (a lone surrogate).") from error
+    except sqlite3.Error as error:
+        cause = str(error)
+        if "database or disk is full" in cause:
+            raise DiskFullError(
+                "There is no room left to store this, so nothing was kept. "
+                f"Whoever runs the service needs to free space where {path.parent} lies."
+            ) from error
+        raise StoreError(f"The database {path} cannot be used: {cause}. Nothing was kept.") from error
+
+
+def _from_os(what: str, error: OSError) -> StoreError:
+    kind = DiskFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
+    return kind(f"{what}: {error.strerror}.")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _json(value: Mapping[str, Any] | Sequence[Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _list(items: Sequence[Any]) -> str:
+    return _json([asdict(item) for item in items])
+
+
+def _insert(db: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
+    marks = ", ".join("?" * len(row))
+    db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+
+
+def _conversation(row: Mapping[str, Any]) -> ConversationRow:
+    return ConversationRow(**{**row, "claimed": bool(row["claimed"]), "state": json.loads(row["state"])})
+
+
+def _prediction(prediction: Prediction) -> dict[str, Any]:
+    feeling = prediction.sentiment
+    return {
+        "model_version": prediction.model_version,
+        "intent": prediction.intent,
+        "confidence": float(prediction.confidence),
+        "intents": _json([[ranked.name, float(ranked.confidence)] for ranked in prediction.intents]),
+        "out_of_scope": float(prediction.out_of_scope),
+        "out_of_scope_threshold": float(prediction.out_of_scope_threshold),
+        "sentiment": feeling.label if feeling else None,
+        "sentiment_scores": _json({k: float(v) for k, v in feeling.scores.items()} if feeling else {}),
+        "unknown_share": float(prediction.unknown_share),
+        "truncated": int(prediction.truncated),
+    }
+
+
+def _route(route: Route) -> dict[str, Any]:
+    return {
+        "kind": route.kind,
+        "reason": route.reason,
+        "intent": route.intent,
+        "score": None if route.score is None else float(route.score),
+        "threshold": None if route.threshold is None else float(route.threshold),
+        "options": _json(route.options),
+    }
