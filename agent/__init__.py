@@ -1,0 +1,1 @@
+"""Switchboard: a self-hosted chat agent service for domain apps."""

@@ -1,0 +1,119 @@
+"""Every error that Switchboard raises on purpose.
+
+    SwitchboardError
+    ├── ConfigError            a setting is unknown, of a wrong type, or contradicts another
+    ├── DomainError            an app's declaration has mistakes (``mistakes`` lists them all)
+    ├── UnknownAppError        no app of that name
+    ├── BadInputError          a message or request that cannot be taken (``code`` names why)
+    ├── ConversationError      no such conversation for this client
+    ├── BusyError              the engine's queue is full; try again in ``retry_after`` seconds
+    ├── RateLimitError         this client asked too often; try again in ``retry_after`` seconds
+    ├── BackboneError          weights or tokenizer are missing, damaged or of another model
+    ├── ModelError             a model version is missing, damaged or does not fit the backbone
+    ├── TrainingError          there is too little to learn from, or a run cannot go on
+    └── StoreError             the database cannot be read or written
+        ├── DiskFullError      the disk refuses to take more
+        └── LockedError        another process serves this data folder (``holder`` names it)
+
+``index/`` stands below this package and has its own two errors (see ``index.documents``).
+
+A message names the culprit and the remedy; what a program needs is an attribute. No constructor logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class SwitchboardError(Exception):
+    """Base of all errors that a caller may want to show to a person."""
+
+
+class ConfigError(SwitchboardError):
+    """A setting is unknown, of a wrong type, or contradicts another."""
+
+
+class DomainError(SwitchboardError):
+    """An app's declaration has mistakes; ``mistakes`` holds one line each, with file and line."""
+
+    def __init__(self, app: str, mistakes: Sequence[str]) -> None:
+        self.app = app
+        self.mistakes = list(mistakes)
+        super().__init__(f"App '{app}' has {len(self.mistakes)} mistake(s):\n" + "\n".join(self.mistakes))
+
+
+class UnknownAppError(SwitchboardError):
+    """No app of that name is installed; ``available`` lists those that are."""
+
+    def __init__(self, app: str, available: Sequence[str]) -> None:
+        self.app = app
+        self.available = sorted(available)
+        super().__init__(f"No app '{app}'. Available: {', '.join(self.available) or 'none'}.")
+
+
+class BadInputError(SwitchboardError):
+    """A message that cannot be taken. ``code`` is stable and meant for programs."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class ConversationError(SwitchboardError):
+    """The conversation does not exist, or belongs to another client; the two look the same on purpose."""
+
+    def __init__(self, conversation_id: str) -> None:
+        self.conversation_id = conversation_id
+        super().__init__(
+            f"No conversation '{conversation_id[:40]}' for this client. Leave conversation_id out to begin a new one."
+        )
+
+
+class BusyError(SwitchboardError):
+    """The engine's queue is full."""
+
+    def __init__(self, waiting: int, retry_after: float = 1.0) -> None:
+        self.waiting = waiting
+        self.retry_after = retry_after
+        super().__init__(f"Busy: {waiting} messages are waiting. Try again in {retry_after:g} s.")
+
+
+class RateLimitError(SwitchboardError):
+    """One client asked more often than the settings allow."""
+
+    def __init__(self, limit: int, retry_after: float) -> None:
+        self.limit = limit
+        self.retry_after = retry_after
+        super().__init__(f"More than {limit} requests a minute. Try again in {retry_after:.0f} s.")
+
+
+class BackboneError(SwitchboardError):
+    """The backbone's weights or tokenizer are missing, damaged or of another model."""
+
+
+class ModelError(SwitchboardError):
+    """A model version is missing, damaged or does not fit the backbone."""
+
+
+class TrainingError(SwitchboardError):
+    """There is too little to learn from, or a training run cannot go on."""
+
+
+class StoreError(SwitchboardError):
+    """The database cannot be read or written."""
+
+
+class DiskFullError(StoreError):
+    """The disk, or the quota on it, is full; what was asked has not been written at all."""
+
+
+class LockedError(StoreError):
+    """Another process serves this data folder."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        self.folder = folder
+        self.holder = holder
+        super().__init__(
+            f"The data folder {folder} is in use by {holder}. Stop that server, or give another folder with --data."
+        )

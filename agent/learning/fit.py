@@ -1,0 +1,144 @@
+"""Runs a TrainingRun: validation, early stop, checkpoints that survive a kill, TensorBoard logs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from agent.errors import TrainingError
+from agent.learning.train import Step, TrainingRun
+
+Progress = Callable[[Step], None]
+Validate = Callable[[], dict[str, float]]
+"""Figures of the model as it stands; their mean is what early stopping compares, higher is better."""
+
+
+def fit(
+    run: TrainingRun,
+    validate: Validate,
+    *,
+    checkpoint: Path | None = None,
+    identity: str = "",
+    log_folder: Path | None = None,
+    progress: Progress | None = None,
+    every: int = 200,
+) -> list[dict[str, float]]:
+    """Train to the end and leave the best epoch's weights in the model.
+
+    ``checkpoint`` is a folder that holds the state every ``every`` steps, after each epoch and on
+    Ctrl-C; a later call with the same ``identity`` (of data and settings) goes on from it, and it is
+    removed at the end. Returns the validation figures of each epoch.
+
+    Raises KeyboardInterrupt again after having saved.
+    """
+    keeper = _Keeper(checkpoint, identity)
+    history, best = keeper.resume(run)
+    writer = None
+    if log_folder is not None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer = SummaryWriter(str(log_folder), purge_step=run.done)  # type: ignore[no-untyped-call]
+    try:
+        for step in run.train():
+            if progress:
+                progress(step)
+            if writer:
+                for name, value in step.losses.items():
+                    writer.add_scalar(f"loss/{name}", value, step.number)  # type: ignore[no-untyped-call]
+                writer.add_scalar("rate", step.rate, step.number)  # type: ignore[no-untyped-call]
+            if step.ends_epoch:
+                figures = validate()
+                history.append(figures)
+                if writer:
+                    for name, value in figures.items():
+                        writer.add_scalar(f"validation/{name}", value, step.number)  # type: ignore[no-untyped-call]
+                if _is_best(history):
+                    best = _weights(run)
+                elif len(history) - _best_epoch(history) > run.settings.patience:
+                    break
+            if step.ends_epoch or step.number % every == 0:
+                keeper.save(run, history, best)
+    except KeyboardInterrupt:
+        keeper.save(run, history, best)
+        raise
+    finally:
+        if writer:
+            writer.close()  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        for name, p in run.trainable.items():
+            p.copy_(best[name])
+    keeper.remove()
+    return history
+
+
+def _score(figures: dict[str, float]) -> float:
+    return sum(figures.values()) / len(figures) if figures else 0.0
+
+
+def _best_epoch(history: list[dict[str, float]]) -> int:
+    """Number of the best epoch, from 1; a later one wins a tie, having seen more data."""
+    return max(range(len(history)), key=lambda i: (_score(history[i]), i)) + 1
+
+
+def _is_best(history: list[dict[str, float]]) -> bool:
+    return _best_epoch(history) == len(history)
+
+
+def _weights(run: TrainingRun) -> dict[str, Tensor]:
+    return {name: p.detach().cpu().clone() for name, p in run.trainable.items()}
+
+
+class _Keeper:
+    """The checkpoint folder: state and best weights in one safetensors file, the rest in JSON.
+
+    Both are written aside and put in place by one ``os.replace`` of a pointer, so that a kill leaves
+    the last whole checkpoint.
+    """
+
+    def __init__(self, folder: Path | None, identity: str) -> None:
+        self.folder, self.identity = folder, identity
+
+    def save(self, run: TrainingRun, history: list[dict[str, float]], best: dict[str, Tensor]) -> None:
+        if self.folder is None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        name = f"step-{run.done}.safetensors"
+        tensors = run.state() | {f"best/{n}": t for n, t in best.items()}
+        save_file({n: t.contiguous() for n, t in tensors.items()}, self.folder / name)
+        aside = self.folder / "checkpoint.json.new"
+        aside.write_text(json.dumps({"file": name, "identity": self.identity, "history": history}), encoding="utf-8")
+        os.replace(aside, self.folder / "checkpoint.json")
+        for old in self.folder.glob("step-*.safetensors"):
+            if old.name != name:
+                old.unlink()
+
+    def resume(self, run: TrainingRun) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
+        if self.folder is None or not (self.folder / "checkpoint.json").is_file():
+            return [], _weights(run)
+        pointer = json.loads((self.folder / "checkpoint.json").read_text(encoding="utf-8"))
+        if pointer["identity"] != self.identity:
+            self.remove()
+            return [], _weights(run)
+        try:
+            tensors = load_file(self.folder / pointer["file"])
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(
+                f"The checkpoint {self.folder / pointer['file']} cannot be read ({error}). Train again with --fresh."
+            ) from error
+        run.load_state(tensors)
+        best = {n.removeprefix("best/"): t for n, t in tensors.items() if n.startswith("best/")}
+        return list(pointer["history"]), best
+
+    def remove(self) -> None:
+        if self.folder is None or not self.folder.is_dir():
+            return
+        (self.folder / "checkpoint.json").unlink(missing_ok=True)
+        for file in self.folder.glob("step-*.safetensors"):
+            file.unlink()

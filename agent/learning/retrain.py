@@ -1,0 +1,177 @@
+"""The job that makes a model version of an app: collect, train, calibrate, save."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agent.errors import TrainingError
+from agent.learning.calibrate import fit_scope, fit_temperature
+from agent.learning.data import Dataset, stack, training_rows
+from agent.learning.fit import Progress, fit
+from agent.learning.probe import fit_probe
+from agent.learning.registry import ModelRegistry, now
+from agent.learning.train import Row, TrainingRun, TrainingSet, TrainSettings
+from agent.model.adapters import AdapterConfig
+from agent.model.backbone import Backbone
+from agent.model.heads import ClassifierHead
+from agent.model.multitask import INTENT, QUERY, SENTIMENT, HeadSpec, ModelSpec, MultiTaskModel
+from agent.model.storage import save_model
+from agent.types import SENTIMENTS
+
+Vectors = NDArray[np.float32]
+FEWEST_EXAMPLES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How an app's model is to be trained."""
+
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)
+    settings: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=6))
+
+
+def train_version(
+    registry: ModelRegistry,
+    backbone: Backbone,
+    dataset: Dataset,
+    intents: Sequence[str],
+    documents: Mapping[str, Sequence[Vectors]],
+    recipe: Recipe,
+    progress: Progress | None = None,
+) -> Path:
+    """Train, calibrate and save the next version; it is not promoted.
+
+    ``documents`` gives the frozen vectors of each knowledge document's passages. A run that was
+    interrupted with the same data and recipe goes on where it stopped.
+
+    Raises TrainingError if an intent has too few examples, or an example names what there is not.
+    """
+    _require_examples(dataset, intents)
+    ids = [document for document, vectors in documents.items() for _ in vectors]
+    passages_of = {d: [i for i, name in enumerate(ids) if name == d] for d in documents}
+    matrix = stack([v for vectors in documents.values() for v in vectors], backbone.dimension)
+    train_set, held_out = dataset.split()
+    rows = training_rows(train_set, intents, passages_of)
+    spec = ModelSpec(_heads(intents, rows), recipe.adapter)
+    torch.manual_seed(recipe.settings.seed)
+    steps = -(-len(rows) // recipe.settings.batch_size) * recipe.settings.epochs
+    model = MultiTaskModel(backbone, spec, total_steps=steps)
+    targets = backbone.encode([row.text for row in rows], prompt="query")
+    _start_from_probes(model, rows, targets)
+    run = TrainingRun(model, TrainingSet(rows, targets, matrix), recipe.settings)
+    identity = _identity(dataset, intents, matrix, recipe, backbone)
+    history = fit(
+        run,
+        lambda: validation_figures(model, held_out, documents),
+        checkpoint=registry.folder / "checkpoint",
+        identity=identity,
+        log_folder=registry.folder / "tensorboard" / identity,
+        progress=progress,
+        every=50,
+    )
+    calibrate(model, train_set, held_out)
+    folder = registry.next_folder()
+    model.version = folder.name
+    save_model(
+        model,
+        folder,
+        memory=train_set.in_scope,
+        record={
+            "app": registry.app,
+            "created": now(),
+            "data": {"hash": dataset.hash(), "train": len(train_set.examples), "validation": len(held_out.examples)},
+            "settings": dataclasses.asdict(recipe.settings),
+            "seed": recipe.settings.seed,
+            "figures": {"validation": history[-1] if history else {}, "epochs": history},
+        },
+    )
+    return folder
+
+
+def validation_figures(
+    model: MultiTaskModel, held_out: Dataset, documents: Mapping[str, Sequence[Vectors]]
+) -> dict[str, float]:
+    """Intent and sentiment accuracy and the share of questions whose right document comes first, each 0 to 1."""
+    figures = {}
+    for head, examples, label in (
+        (INTENT, held_out.in_scope, lambda e: e.intent),
+        (SENTIMENT, held_out.feelings, lambda e: e.sentiment),
+    ):
+        if head in model.heads and examples:
+            best = model.read([e.text for e in examples]).logits[head].argmax(-1).tolist()
+            names = model.labels(head)
+            figures[head] = float(np.mean([names[b] == label(e) for b, e in zip(best, examples, strict=True)]))
+    questions = [e for e in held_out.questions if e.document in documents]
+    if questions:
+        query = model.read([e.text for e in questions]).query
+        assert query is not None
+        scores = np.stack([(query.numpy() @ np.stack(list(vectors)).T).max(1) for vectors in documents.values()], axis=1)
+        names = tuple(documents)
+        figures[QUERY] = float(np.mean([names[i] == e.document for i, e in zip(scores.argmax(1), questions, strict=True)]))
+    return figures
+
+
+def calibrate(model: MultiTaskModel, train_set: Dataset, held_out: Dataset) -> None:
+    """Fit temperatures and the out-of-scope score on held-out examples, in place."""
+    inside = held_out.in_scope
+    if inside:
+        names = model.labels(INTENT)
+        labels = [names.index(e.intent) for e in inside if e.intent is not None]
+        texts = [e.text for e in inside]
+        model.temperatures[INTENT] = fit_temperature(model.read(texts).logits[INTENT].numpy(), labels)
+        model.scopes[INTENT] = fit_scope(
+            model,
+            INTENT,
+            [e.text for e in train_set.in_scope],
+            texts,
+            labels,
+            [e.text for e in held_out.out_of_scope],
+        )
+    if held_out.feelings and SENTIMENT in model.heads:
+        logits = model.read([e.text for e in held_out.feelings]).logits[SENTIMENT].numpy()
+        feelings = [SENTIMENTS.index(e.sentiment) for e in held_out.feelings if e.sentiment]
+        model.temperatures[SENTIMENT] = fit_temperature(logits, feelings)
+
+
+def _require_examples(dataset: Dataset, intents: Sequence[str]) -> None:
+    counts = Counter(e.intent for e in dataset.in_scope)
+    poor = [name for name in intents if counts[name] < FEWEST_EXAMPLES]
+    if poor:
+        raise TrainingError(
+            f"Too few examples (fewer than {FEWEST_EXAMPLES}) of: {', '.join(poor)}. "
+            "Add some to examples.jsonl, or take the intent out of domain.toml."
+        )
+
+
+def _heads(intents: Sequence[str], rows: Sequence[Row]) -> dict[str, HeadSpec]:
+    heads = {INTENT: HeadSpec("intent", tuple(intents))}
+    if any(SENTIMENT in row.labels for row in rows):
+        heads[SENTIMENT] = HeadSpec("sentiment", SENTIMENTS)
+    return heads | {QUERY: HeadSpec("query")}
+
+
+def _start_from_probes(model: MultiTaskModel, rows: Sequence[Row], targets: Vectors) -> None:
+    for name, head in model.heads.items():
+        if isinstance(head, ClassifierHead):
+            own = [i for i, row in enumerate(rows) if row.labels.get(name, -1) >= 0]
+            labels = [rows[i].labels[name] for i in own]
+            head.start_from(*fit_probe(targets[own], labels, len(model.labels(name))))
+
+
+def _identity(
+    dataset: Dataset, intents: Sequence[str], documents: Vectors, recipe: Recipe, backbone: Backbone
+) -> str:
+    parts = [dataset.hash(), list(intents), dataclasses.asdict(recipe), backbone.hash]
+    digest = hashlib.sha256(json.dumps(parts).encode())
+    digest.update(documents.tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,234 @@
+"""The multi-task training loop: a generator of steps that prints nothing and writes nothing.
+
+``agent.learning.fit`` runs it, draws the progress and keeps the checkpoints.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agent.errors import TrainingError
+from agent.model.heads import ClassifierHead
+from agent.model.multitask import MultiTaskModel
+
+UNIFORM = -1
+"""Label of a text that belongs to no class of a head: its target is the uniform distribution
+(outlier exposure, Hendrycks et al. 2019)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    epochs: int = 4
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    head_learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.06
+    """Share of the steps in which the rate climbs; after it the rate falls along a cosine to zero."""
+    label_smoothing: float = 0.1
+    distillation: float = 10.0
+    """Weight of 1 - cosine between the query vector and the frozen embedding of the same text."""
+    pairs: float = 1.0
+    """Weight of finding the right document among all, where it is known."""
+    pair_temperature: float = 0.05
+    outliers: float = 0.5
+    """Weight of the uniform target for out-of-scope texts."""
+    clip: float = 1.0
+    patience: int = 2
+    """Epochs without a better validation figure before training stops."""
+    max_length: int = 128
+    """Training texts are cut to so many tokens."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A training text with what is known of it."""
+
+    text: str
+    labels: dict[str, int] = field(default_factory=dict)
+    """By classifier head; UNIFORM for an out-of-scope text."""
+    documents: tuple[int, ...] = ()
+    """Rows of the document matrix that answer the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    rows: Sequence[Row]
+    targets: NDArray[np.float32]
+    """Frozen query embeddings of the rows, (N, D)."""
+    documents: NDArray[np.float32]
+    """Frozen embeddings of the documents, (M, D); may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    number: int
+    """Steps done so far, this one counted."""
+    total: int
+    epoch: int
+    ends_epoch: bool
+    losses: dict[str, float]
+    rate: float
+    """Learning rate relative to its peak, 0 to 1."""
+    examples: int
+
+
+class TrainingRun:
+    """One run over a model and a training set; its whole state can be taken out and put back.
+
+    Deterministic for a seed on one machine: the order of batches depends on seed and epoch alone,
+    and the generator's state is part of ``state()``.
+    """
+
+    def __init__(self, model: MultiTaskModel, data: TrainingSet, settings: TrainSettings) -> None:
+        if not data.rows:
+            raise TrainingError("There is nothing to train on: the training set is empty.")
+        self.model, self.data, self.settings = model, data, settings
+        self.device = model.backbone.device
+        prefix = (model.backbone.recipe.prompts or {}).get("query", "")
+        self.texts = [prefix + row.text for row in data.rows]
+        self.lengths = [min(n, settings.max_length) for n in model.backbone.token_counts(self.texts)]
+        self.steps_an_epoch = math.ceil(len(data.rows) / settings.batch_size)
+        self.total = self.steps_an_epoch * settings.epochs
+        self.done = 0
+        self.targets = torch.from_numpy(data.targets)
+        self.documents = torch.from_numpy(data.documents).to(self.device)
+        adapter = [p for p in model.encoder.parameters() if p.requires_grad]
+        self.trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        groups = [{"params": list(model.heads.parameters()), "lr": settings.head_learning_rate}]
+        if adapter:
+            groups.append({"params": adapter, "lr": settings.learning_rate})
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
+        torch.manual_seed(settings.seed)
+
+    def _rate(self, step: int) -> float:
+        warm = max(1, round(self.total * self.settings.warmup))
+        if step < warm:
+            return (step + 1) / warm
+        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.total - warm)))
+
+    def train(self) -> Iterator[Step]:
+        """Yield after every step until all epochs are done; may be left and entered again."""
+        while self.done < self.total:
+            epoch = self.done // self.steps_an_epoch
+            batches = self._batches(epoch)
+            for rows in batches[self.done % self.steps_an_epoch :]:
+                losses = self._step(rows)
+                self.done += 1
+                yield Step(
+                    number=self.done,
+                    total=self.total,
+                    epoch=epoch,
+                    ends_epoch=self.done % self.steps_an_epoch == 0,
+                    losses=losses,
+                    rate=self._rate(self.done - 1),
+                    examples=len(rows),
+                )
+
+    def _batches(self, epoch: int) -> list[list[int]]:
+        """Shuffled rows, sorted by length within pools of 50 batches, in shuffled batches."""
+        rng = np.random.default_rng((self.settings.seed, epoch))
+        order = rng.permutation(len(self.texts)).tolist()
+        size = self.settings.batch_size
+        batches: list[list[int]] = []
+        for start in range(0, len(order), size * 50):
+            pool = sorted(order[start : start + size * 50], key=lambda i: self.lengths[i])
+            batches += [pool[i : i + size] for i in range(0, len(pool), size)]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def _step(self, rows: list[int]) -> dict[str, float]:
+        self.model.train()
+        losses = self._losses(rows)
+        total = torch.stack(list(losses.values())).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        if not torch.isfinite(total):
+            raise TrainingError(f"The loss is not a finite number at step {self.done}. Lower the learning rate.")
+        nn.utils.clip_grad_norm_(self.trainable.values(), self.settings.clip)
+        self.optimizer.step()
+        self.model.encoder.after_step(self.done)
+        self.schedule.step()
+        return {name: float(loss.detach()) for name, loss in losses.items()}
+
+    def _losses(self, rows: list[int]) -> dict[str, Tensor]:
+        """Each loss is summed over the rows that have its label and divided by the batch size, so that
+        every known label weighs the same whatever the mixture of the batch."""
+        s = self.settings
+        batch = self.model.backbone.tokenize([self.texts[i] for i in rows], s.max_length).to(self.device)
+        outputs = self.model(batch)
+        losses: dict[str, Tensor] = {}
+        for name, head in self.model.heads.items():
+            if not isinstance(head, ClassifierHead):
+                continue
+            known = [(i, self.data.rows[row].labels[name]) for i, row in enumerate(rows) if name in self.data.rows[row].labels]
+            inside = [(i, label) for i, label in known if label != UNIFORM]
+            outside = [i for i, label in known if label == UNIFORM]
+            if inside:
+                at = [i for i, _ in inside]
+                target = torch.tensor([label for _, label in inside], device=self.device)
+                losses[name] = nn.functional.cross_entropy(
+                    outputs.logits[name][at], target, label_smoothing=s.label_smoothing, reduction="sum"
+                ) / len(rows)
+            if outside:
+                even = -outputs.logits[name][outside].log_softmax(-1).mean(-1).sum() / len(rows)
+                losses[f"{name}_outliers"] = s.outliers * even
+        if outputs.query is not None:
+            target = self.targets[rows].to(self.device)
+            losses["distillation"] = s.distillation * (1 - (outputs.query * target).sum(-1)).mean()
+            losses |= self._pair_loss(rows, outputs.query)
+        regulariser = self.model.encoder.regulariser()
+        if regulariser is not None:
+            losses["orthogonality"] = 0.5 * regulariser
+        return losses
+
+    def _pair_loss(self, rows: list[int], query: Tensor) -> dict[str, Tensor]:
+        known = [(i, self.data.rows[row].documents) for i, row in enumerate(rows) if self.data.rows[row].documents]
+        if not known or self.settings.pairs == 0:
+            return {}
+        cosines = query[[i for i, _ in known]] @ self.documents.T / self.settings.pair_temperature  # (P, M)
+        right = torch.full_like(cosines, -torch.inf)
+        for i, (_, documents) in enumerate(known):
+            right[i, list(documents)] = 0
+        found = torch.logsumexp(cosines + right, 1) - torch.logsumexp(cosines, 1)
+        return {"pairs": -self.settings.pairs * found.sum() / len(rows)}
+
+    def state(self) -> dict[str, Tensor]:
+        """All that is needed to go on after this step: weights, optimizer, generator, step number."""
+        tensors = {f"weight/{n}": p.detach() for n, p in self.trainable.items()}
+        names = {id(p): n for n, p in self.trainable.items()}
+        for p, moments in self.optimizer.state.items():
+            for key, value in moments.items():
+                tensors[f"optimizer/{key}/{names[id(p)]}"] = torch.as_tensor(value).detach()
+        tensors["generator"] = torch.get_rng_state()
+        tensors["done"] = torch.tensor(self.done)
+        return {name: tensor.cpu().clone() for name, tensor in tensors.items()}
+
+    @torch.no_grad()
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what ``state`` gave. Raises TrainingError if it came from another run's settings."""
+        for name, p in self.trainable.items():
+            stored = tensors.get(f"weight/{name}")
+            if stored is None or stored.shape != p.shape:
+                raise TrainingError(f"The checkpoint does not fit this model: '{name}'. Train again with --fresh.")
+            p.copy_(stored)
+            moments = {
+                key.split("/", 2)[1]: value.to(p.device) if value.ndim else value
+                for key, value in tensors.items()
+                if key.startswith("optimizer/") and key.split("/", 2)[2] == name
+            }
+            if moments:
+                self.optimizer.state[p] = moments
+        self.done = int(tensors["done"])
+        self.schedule.last_epoch = self.done
+        for group, base in zip(self.optimizer.param_groups, self.schedule.base_lrs, strict=True):
+            group["lr"] = base * self._rate(self.done)
+        torch.set_rng_state(tensors["generator"])

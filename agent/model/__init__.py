@@ -1,0 +1,1 @@
+"""The one-pass model: backbone, adapters, heads and the engine that runs them."""

@@ -1,0 +1,148 @@
+"""InferenceEngine: the sole owner of the loaded models, one thread that runs them in micro-batches.
+
+Requests wait in a bounded queue. The thread takes what waits for one app, sorts it by length, and fills
+a batch up to the token budget. It knows nothing of conversations or of files.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from agent.errors import BusyError, UnknownAppError
+from agent.model.multitask import MultiTaskModel
+from agent.types import Prediction
+
+
+@dataclass(slots=True)
+class _Request:
+    app: str
+    texts: Sequence[str]
+    tokens: int
+    future: Future[list[Prediction]] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """For monitoring: texts that wait, texts read, batches run, since the start."""
+
+    waiting: int
+    read: int
+    batches: int
+    versions: dict[str, str]
+
+
+class InferenceEngine:
+    """Runs the models of all apps of a process.
+
+    A request's texts are always read by one version: a model is bound to a batch, a request lies
+    within one batch, and a swap takes effect from the next batch on.
+    """
+
+    def __init__(self, *, queue_limit: int = 256, token_budget: int = 2048) -> None:
+        self._limit = queue_limit
+        self._budget = token_budget
+        self._models: dict[str, MultiTaskModel] = {}
+        self._queue: deque[_Request] = deque()
+        self._waiting = 0
+        self._read = 0
+        self._batches = 0
+        self._stopped = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
+        self._thread.start()
+
+    def swap(self, app: str, model: MultiTaskModel) -> None:
+        """Serve ``app`` with ``model`` from the next batch on. The model is merged and warmed up first."""
+        model.merge()
+        model.predict(["warm up", "a longer text to warm up with, of more than a dozen tokens in all"])
+        with self._changed:
+            self._models[app] = model
+
+    def submit(self, app: str, texts: Sequence[str]) -> Future[list[Prediction]]:
+        """Queue texts; the future gives their Predictions in order. Cancelling it drops the request.
+
+        Raises UnknownAppError, or BusyError if the queue is full. A single request larger than the
+        whole queue is taken when nothing else waits.
+        """
+        with self._changed:
+            model = self._models.get(app)
+            if model is None:
+                raise UnknownAppError(app, list(self._models))
+            if self._waiting and self._waiting + len(texts) > self._limit:
+                raise BusyError(self._waiting)
+            if self._stopped:
+                raise BusyError(self._waiting)
+            self._waiting += len(texts)
+        # Counted outside of the lock: tokenising a bulk request must not hold up the others.
+        request = _Request(app, texts, sum(model.backbone.token_counts(texts)) if texts else 0)
+        with self._changed:
+            self._queue.append(request)
+            self._changed.notify()
+        return request.future
+
+    def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]:
+        """Queue texts and wait for their Predictions."""
+        return self.submit(app, texts).result()
+
+    def version(self, app: str) -> str:
+        """Version of the model that serves ``app`` now. Raises UnknownAppError."""
+        with self._changed:
+            if app not in self._models:
+                raise UnknownAppError(app, list(self._models))
+            return self._models[app].version
+
+    def state(self) -> EngineState:
+        with self._changed:
+            versions = {app: model.version for app, model in self._models.items()}
+            return EngineState(self._waiting, self._read, self._batches, versions)
+
+    def close(self) -> None:
+        """Finish what waits, then stop."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and not self._stopped:
+                    self._changed.wait()
+                if not self._queue:
+                    return
+                requests = self._next_batch()
+                model = self._models[requests[0].app]
+            self._run(model, requests)
+
+    def _next_batch(self) -> list[_Request]:
+        """The oldest request and, within the token budget, others of its app in order of arrival."""
+        first = self._queue.popleft()
+        batch, tokens = [first], first.tokens
+        for request in list(self._queue):
+            if request.app == first.app and tokens + request.tokens <= self._budget:
+                self._queue.remove(request)
+                batch.append(request)
+                tokens += request.tokens
+        return batch
+
+    def _run(self, model: MultiTaskModel, requests: list[_Request]) -> None:
+        live = [r for r in requests if r.future.set_running_or_notify_cancel()]
+        texts = [text for r in live for text in r.texts]
+        try:
+            predictions = model.predict(texts)
+        except BaseException as error:  # the waiting callers must hear of it, whatever it is
+            for r in live:
+                r.future.set_exception(error)
+        else:
+            start = 0
+            for r in live:
+                r.future.set_result(predictions[start : start + len(r.texts)])
+                start += len(r.texts)
+        with self._changed:
+            self._waiting -= sum(len(r.texts) for r in requests)
+            self._read += len(texts)
+            self._batches += 1

@@ -1,0 +1,93 @@
+"""The small layers that read the adapted token states.
+
+The query head reads the states as the backbone's recipe pools them (the mean, for most); classifying
+heads read through an attention pooling of their own, which leaves the mean free to stay near the
+frozen space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+Pool = Callable[[Tensor, Tensor], Tensor]
+"""(B, T, D), (B, T) -> (B, D)."""
+
+
+class AttentionPooling(nn.Module):
+    """A learned weighted mean of token states (Yang et al. 2016, with one linear score a token).
+
+    The score starts at zero, so that it begins as the plain mean; with ``first_token`` it begins as
+    the first token's state, for encoders whose recipe pools so.
+    """
+
+    def __init__(self, dimension: int, first_token: bool = False) -> None:
+        super().__init__()
+        self.first = nn.Parameter(torch.tensor(20.0 if first_token else 0.0))
+        self.score = nn.Linear(dimension, 1)
+        nn.init.zeros_(self.score.weight)
+        nn.init.zeros_(self.score.bias)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, D), (B, T) -> (B, D)."""
+        scores = self.score(states).squeeze(-1)  # (B, T)
+        scores = torch.cat([scores[:, :1] + self.first, scores[:, 1:]], 1).masked_fill(mask == 0, -torch.inf)
+        weights = scores.softmax(-1).unsqueeze(1)  # (B, 1, T)
+        return torch.bmm(weights, states).squeeze(1)
+
+
+class ClassifierHead(nn.Module):
+    """Attention pooling, unit length, one linear layer.
+
+    On frozen states its features are the frozen sentence embedding, so a linear probe that was
+    fitted there is a valid start for its weights (linear probing then fine-tuning, Kumar et al. 2022).
+    """
+
+    def __init__(self, dimension: int, labels: int, *, dropout: float = 0.1, first_token: bool = False) -> None:
+        super().__init__()
+        self.pooling = AttentionPooling(dimension, first_token)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(dimension, labels)
+
+    def features(self, states: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, D), (B, T) -> (B, D), unit length."""
+        return nn.functional.normalize(self.pooling(states, mask), dim=-1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, D) -> logits (B, L)."""
+        return self.classifier(self.dropout(features))
+
+    @torch.no_grad()
+    def start_from(self, weight: Tensor, bias: Tensor) -> None:
+        """Take a probe's weights: (L, D) and (L,)."""
+        self.classifier.weight.copy_(weight)
+        self.classifier.bias.copy_(bias)
+
+
+class IntentHead(ClassifierHead):
+    """What the person wants."""
+
+
+class SentimentHead(ClassifierHead):
+    """How the person feels."""
+
+
+class QueryHead(nn.Module):
+    """A vector that looks things up in the frozen document space.
+
+    Starts as the identity: an untrained head over frozen states gives the frozen embedding.
+    """
+
+    def __init__(self, dimension: int, pool: Pool) -> None:
+        super().__init__()
+        self.pool = pool
+        self.residual = nn.Linear(dimension, dimension)
+        nn.init.zeros_(self.residual.weight)
+        nn.init.zeros_(self.residual.bias)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, D), (B, T) -> (B, D), unit length."""
+        pooled = self.pool(states, mask)
+        return nn.functional.normalize(pooled + self.residual(pooled), dim=-1)

@@ -1,0 +1,83 @@
+"""How unlike the training data a message is: the out-of-scope score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+PARTS = ("energy", "softmax", "neighbours", "feature_neighbours")
+"""Each grows with strangeness: minus log-sum-exp of the logits (Liu et al. 2020), minus the largest
+log-probability (Hendrycks and Gimpel 2017), and one minus the mean cosine to the K nearest training
+examples (Sun et al. 2022), in the query space and in the features of the intent head."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeScorer:
+    """A weighted sum of the standardised parts, squashed so that the fitted threshold lies at 0.5."""
+
+    queries: Matrix
+    """Query vectors of the training examples, (N, D)."""
+    features: Matrix
+    """Intent features of the training examples, (N, D)."""
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    """One a part, in the order of PARTS."""
+    threshold: float
+    """Of the weighted sum."""
+    spread: float = 1.0
+    """Standard deviation of the weighted sum on held-out in-scope text."""
+
+    THRESHOLD = 0.5
+    NEIGHBOURS = 3
+
+    def combined(self, parts: Matrix) -> Matrix:
+        """(N, len(PARTS)) -> weighted sums (N,)."""
+        return ((parts - np.array(self.centre)) / np.array(self.scale)) @ np.array(self.weights)  # type: ignore[no-any-return]
+
+    def score(self, logits: Matrix, features: Matrix, queries: Matrix) -> Matrix:
+        """Scores in [0, 1], shape (N,); at or above THRESHOLD is out of scope."""
+        parts = strangeness(logits, features, queries, self.features, self.queries)
+        distance = (self.combined(parts) - self.threshold) / self.spread
+        return 1.0 / (1.0 + np.exp(-np.clip(distance, -30, 30)))  # type: ignore[no-any-return]
+
+    def settings(self) -> dict[str, Any]:
+        """All but the two matrices, ready for JSON."""
+        return {
+            "centre": list(self.centre),
+            "scale": list(self.scale),
+            "weights": list(self.weights),
+            "threshold": self.threshold,
+            "spread": self.spread,
+        }
+
+
+def strangeness(
+    logits: Matrix, features: Matrix, queries: Matrix, known_features: Matrix, known_queries: Matrix
+) -> Matrix:
+    """The parts of the score, shape (N, len(PARTS)), for N texts against M known ones."""
+    top = logits.max(1, keepdims=True)
+    log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(1))
+    return np.stack(
+        [
+            -log_sum,
+            -(top[:, 0] - log_sum),
+            1 - nearest(queries, known_queries).mean(1),
+            1 - nearest(features, known_features).mean(1),
+        ],
+        axis=1,
+    )
+
+
+def nearest(vectors: Matrix, known: Matrix, k: int = ScopeScorer.NEIGHBOURS) -> Matrix:
+    """Cosines to the k nearest known vectors, shape (N, k), best first. All vectors of unit length."""
+    k = min(k, len(known))
+    found = []
+    for start in range(0, len(vectors), 512):
+        cosines = vectors[start : start + 512] @ known.T
+        found.append(-np.sort(-np.partition(cosines, len(known) - k, axis=1)[:, len(known) - k :], axis=1))
+    return np.concatenate(found) if found else np.empty((0, k), np.float32)

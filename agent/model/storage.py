@@ -1,0 +1,172 @@
+"""A model version on disk: an immutable folder of safetensors and JSON.
+
+    manifest.json       heads and labels, adapter, backbone hash, data hash, settings, seed, figures,
+                        library versions, temperatures, scope settings, sha256 of every other file
+    adapter.safetensors the adapter's tensors
+    heads.safetensors   the heads' tensors
+    memory.safetensors  query vectors and intent features of the training examples
+    memory.jsonl        the texts and labels of those examples, in the same order
+
+A folder is written aside, fsynced and renamed, so that a kill leaves no half version. A flipped bit in
+a tensor goes unnoticed by safetensors itself; the checksums notice it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save_file
+
+from agent.errors import ModelError
+from agent.model.adapters import AdapterConfig
+from agent.model.backbone import Backbone
+from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
+from agent.model.scope import ScopeScorer
+from agent.types import Example
+
+FORMAT = 1
+LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "numpy", "scikit-learn")
+
+
+def save_model(
+    model: MultiTaskModel,
+    folder: Path,
+    *,
+    memory: Sequence[Example] = (),
+    record: Mapping[str, Any] | None = None,
+) -> None:
+    """Write ``model`` to the new folder ``folder``.
+
+    ``memory`` are the training examples behind the scope scorer's matrices, in their order;
+    ``record`` (data hash, settings, seed, figures) goes into the manifest as it is.
+
+    Raises ModelError if the folder exists: versions are immutable.
+    """
+    if folder.exists():
+        raise ModelError(f"{folder} exists already; a version is never written over.")
+    aside = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    _save(aside / "adapter.safetensors", model.encoder.adapter_state())
+    _save(aside / "heads.safetensors", model.heads.state_dict())
+    vectors = {}
+    for name, scope in model.scopes.items():
+        vectors[f"{name}/queries"] = torch.from_numpy(scope.queries)
+        vectors[f"{name}/features"] = torch.from_numpy(scope.features)
+    _save(aside / "memory.safetensors", vectors)
+    lines = [json.dumps(dataclasses.asdict(example), ensure_ascii=False) for example in memory]
+    (aside / "memory.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    manifest = {
+        "format": FORMAT,
+        "version": folder.name,
+        "backbone": {"name": model.backbone.name, "hash": model.backbone.hash, "dimension": model.backbone.dimension},
+        "heads": {name: {"kind": h.kind, "labels": list(h.labels)} for name, h in model.spec.heads.items()},
+        "adapter": dataclasses.asdict(model.spec.adapter),
+        "temperatures": model.temperatures,
+        "scopes": {name: scope.settings() for name, scope in model.scopes.items()},
+        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        **(record or {}),
+        "sha256": {file.name: sha256_file(file) for file in sorted(aside.iterdir())},
+    }
+    (aside / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for file in aside.iterdir():
+        _sync(file)
+    os.replace(aside, folder)
+    _sync(folder.parent)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a version. Raises ModelError if it is missing, unreadable or of another format."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder} is no model version: it has no manifest.json.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{folder / 'manifest.json'} is damaged: {error}. Train again, or roll back.") from error
+    if manifest.get("format") != FORMAT:
+        raise ModelError(f"{folder} has format {manifest.get('format')}; this version of Switchboard reads {FORMAT}.")
+    return manifest
+
+
+def verify(folder: Path) -> dict[str, bytes]:
+    """Contents of every file the manifest names. Raises ModelError naming the first that is not as written."""
+    contents = {}
+    for name, digest in read_manifest(folder)["sha256"].items():
+        try:
+            contents[name] = (folder / name).read_bytes()
+        except OSError as error:
+            raise ModelError(f"{folder / name} cannot be read: {error}. Train again, or roll back.") from error
+        if hashlib.sha256(contents[name]).hexdigest() != digest:
+            raise ModelError(f"{folder / name} is damaged: its sha256 is not the one in manifest.json. Train again, or roll back.")
+    return contents
+
+
+def load_model(folder: Path, backbone: Backbone) -> MultiTaskModel:
+    """Read a version, checked file by file, with its adapter unmerged (call ``merge`` to serve it).
+
+    Raises ModelError if a file is missing or damaged, or the version belongs to another backbone.
+    """
+    manifest = read_manifest(folder)
+    if manifest["backbone"]["hash"] != backbone.hash:
+        raise ModelError(
+            f"{folder} was trained over {manifest['backbone']['name']} ({manifest['backbone']['hash'][:12]}), but the backbone "
+            f"here is {backbone.name} ({backbone.hash[:12]}). Train the app again."
+        )
+    contents = verify(folder)
+    spec = ModelSpec(
+        {name: HeadSpec(h["kind"], tuple(h["labels"])) for name, h in manifest["heads"].items()},
+        AdapterConfig(**manifest["adapter"]),
+    )
+    model = MultiTaskModel(backbone, spec, version=manifest["version"])
+    try:
+        model.encoder.load_adapter_state(load_tensors(contents["adapter.safetensors"]))
+        model.heads.load_state_dict(load_tensors(contents["heads.safetensors"]))
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(f"{folder} does not fit this version of Switchboard: {error}. Train the app again.") from error
+    vectors = load_tensors(contents["memory.safetensors"])
+    model.temperatures = dict(manifest["temperatures"])
+    for name, settings in manifest["scopes"].items():
+        model.scopes[name] = ScopeScorer(
+            queries=vectors[f"{name}/queries"].numpy(),
+            features=vectors[f"{name}/features"].numpy(),
+            centre=tuple(settings["centre"]),
+            scale=tuple(settings["scale"]),
+            weights=tuple(settings["weights"]),
+            threshold=settings["threshold"],
+            spread=settings["spread"],
+        )
+    return model
+
+
+def load_memory(folder: Path) -> list[Example]:
+    """The training examples behind the scope scorer, in the order of its rows."""
+    lines = (folder / "memory.jsonl").read_text(encoding="utf-8").splitlines()
+    return [Example(**json.loads(line)) for line in lines]
+
+
+def sha256_file(path: Path) -> str:
+    """Hex digest of a file's content."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _save(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,159 @@
+"""The plain data that the parts of Switchboard hand to each other.
+
+Standard library only, so that an app, a test or a client can import it without torch.
+Vectors are NumPy arrays at run time; NumPy is imported for type checking alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+RouteKind = Literal["answer", "action", "form", "recommend", "clarify", "handoff", "refuse"]
+SentimentLabel = Literal["negative", "neutral", "positive"]
+SENTIMENTS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a person. ``client_id`` names who sent it; ``conversation_id`` is None for a new one."""
+
+    app: str
+    text: str
+    client_id: str
+    conversation_id: str | None = None
+    claimed: bool = True
+    """True if the client proved its identity (cookie or key) instead of being given one just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """An intent with its calibrated probability in [0, 1]."""
+
+    name: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sentiment:
+    """Probabilities over the sentiments that the head knows; they sum to 1."""
+
+    label: SentimentLabel
+    scores: Mapping[str, float]
+
+    @property
+    def value(self) -> float:
+        """p(positive) - p(negative), in [-1, 1]."""
+        return self.scores.get("positive", 0.0) - self.scores.get("negative", 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one encoder pass says of one text."""
+
+    text: str
+    intents: tuple[Ranked, ...]
+    """All intents, best first; empty if the model has no intent head."""
+    out_of_scope: float
+    """0 (like the training data) to 1 (unlike it)."""
+    out_of_scope_threshold: float
+    """At or above this the message counts as out of scope; fitted on held-out data."""
+    sentiment: Sentiment | None
+    query_vector: NDArray[np.float32]
+    """Shape (D,), unit length, in the space of the frozen backbone."""
+    model_version: str
+    unknown_share: float = 0.0
+    """Share of the text's tokens that the tokenizer does not know, 0 to 1."""
+    truncated: bool = False
+    taste_vector: NDArray[np.float32] | None = None
+    """Shape (D,), unit length; None if the model has no recommendation head."""
+
+    @property
+    def intent(self) -> str | None:
+        return self.intents[0].name if self.intents else None
+
+    @property
+    def confidence(self) -> float:
+        return self.intents[0].confidence if self.intents else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What to do with a message, and why in one plain sentence."""
+
+    kind: RouteKind
+    reason: str
+    intent: str | None = None
+    score: float | None = None
+    """The figure that decided, and the ``threshold`` that it was held against."""
+    threshold: float | None = None
+    options: tuple[str, ...] = ()
+    """For ``clarify``: the intents to choose from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A passage that a reply rests on, with the sentence that answers."""
+
+    passage_id: str
+    title: str
+    source: str
+    """File name, or file name and page."""
+    url: str
+    """Where the passage can be read in full."""
+    text: str
+    sentence: str
+    start: int
+    end: int
+    """``text[start:end] == sentence``."""
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuickReply:
+    """A button under a reply: ``title`` is shown, ``text`` is sent."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    conversation_id: str
+    message_id: str
+    text: str
+    """Markdown."""
+    route: Route
+    model_version: str
+    citations: tuple[Citation, ...] = ()
+    quick_replies: tuple[QuickReply, ...] = ()
+    why: Mapping[str, Any] = field(default_factory=dict)
+    """JSON-ready: ranked intents, scores against thresholds, sentiment, slots, passages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a person said of a reply. Never a label by itself (see Review)."""
+
+    message_id: str
+    client_id: str
+    kind: Literal["up", "down"]
+    reason: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One training text with what is known of it; what is None is not learned from."""
+
+    text: str
+    intent: str | None = None
+    sentiment: SentimentLabel | None = None
+    document: str | None = None
+    """Id of the knowledge document that answers the text."""
+    out_of_scope: bool = False
