@@ -1,0 +1,289 @@
+"""Agent: wires backbone, models, knowledge, dialogue and store of all apps; ``reply(Message) -> Reply``.
+
+All methods block and may be called from many threads; only the engine's thread runs a model.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agent.config import Settings
+from agent.dialogue.actions import Actions, load_actions
+from agent.dialogue.entities import extract
+from agent.dialogue.policy import Policy
+from agent.dialogue.router import Router
+from agent.dialogue.tracker import Tracker
+from agent.domain import Domain, discover
+from agent.errors import BadInputError, ModelError, UnknownAppError
+from agent.learning.registry import ModelRegistry
+from agent.model.backbone import Backbone
+from agent.model.engine import InferenceEngine
+from agent.model.storage import load_model
+from agent.store import Store
+from agent.text import clean, redact
+from agent.types import Feedback, Message, Prediction, Reply
+from index.documents import Passage
+from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
+
+log = logging.getLogger("switchboard")
+
+Advance = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+PASSAGES = 5
+"""Passages that a search brings to the policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One app with all that answers for it."""
+
+    domain: Domain
+    index: KnowledgeIndex
+    router: Router
+    policy: Policy
+
+
+def load_domains(settings: Settings) -> dict[str, Domain]:
+    """The domains of all apps that ``settings`` reach, by name. Raises DomainError."""
+    return {name: Domain.load(folder) for name, folder in discover(settings.apps).items()}
+
+
+def open_index(domain: Domain, data: Path, backbone: Backbone, progress: Advance | None = None) -> KnowledgeIndex:
+    """The app's knowledge index, brought level with its knowledge folder.
+
+    A damaged index, or one of another backbone, is named in the log and built anew.
+    """
+    folder = data / "index" / domain.name
+    index = KnowledgeIndex(backbone.dimension, backbone.hash)
+    if folder.exists():
+        try:
+            index = KnowledgeIndex.load(folder, backbone.hash)
+        except IndexDamagedError as error:
+            log.warning("%s It is built anew from the documents.", error)
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        return backbone.encode(texts, prompt="passage")
+
+    report = index.sync(domain.folder / "knowledge", encode, progress)
+    for failure in report.failed:
+        log.warning("%s: left out of the index: %s", domain.name, failure)
+    if report.added or report.changed or report.removed or not folder.exists():
+        index.save(folder)
+    return index
+
+
+class Agent:
+    """The running service without its HTTP side; build it with ``Agent.open``."""
+
+    def __init__(self, settings: Settings, backbone: Backbone, store: Store, apps: Mapping[str, App]) -> None:
+        self.settings = settings
+        self.backbone = backbone
+        self.store = store
+        self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
+        self._apps = dict(apps)
+        # One conversation answers one message at a time; conversations share these locks by hash.
+        self._turns = [threading.Lock() for _ in range(256)]
+
+    @classmethod
+    def open(cls, settings: Settings, *, backbone: Backbone | None = None, holder: str = "") -> Agent:
+        """Open the data folder and load every app's champion.
+
+        With ``holder`` (the address that will be served) other servers are kept off the folder.
+
+        Raises DomainError, BackboneError, StoreError, LockedError, and ModelError if an app has not been
+        trained or its champion is damaged.
+        """
+        torch.set_num_threads(settings.threads)
+        store = Store.open(settings.data)
+        try:
+            if holder:
+                store.lock(holder)
+            backbone = backbone or Backbone.load(settings.backbone, settings.device)
+            apps = {
+                name: build_app(domain, settings, open_index(domain, settings.data, backbone))
+                for name, domain in load_domains(settings).items()
+            }
+            agent = cls(settings, backbone, store, apps)
+            for name in apps:
+                agent.load_champion(name)
+        except BaseException:
+            store.close()
+            raise
+        return agent
+
+    def load_champion(self, app: str) -> None:
+        """Serve the version that the alias ``champion`` names. Raises ModelError if there is none."""
+        folder = ModelRegistry(self.settings.data, app).champion()
+        if folder is None:
+            raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
+        self.engine.swap(app, load_model(folder, self.backbone))
+
+    def close(self) -> None:
+        """Finish what waits and close the database."""
+        self.engine.close()
+        self.store.close()
+
+    @property
+    def domains(self) -> Mapping[str, Domain]:
+        return {name: app.domain for name, app in self._apps.items()}
+
+    def reply(self, message: Message) -> Reply:
+        """Answer one message and keep the turn.
+
+        Raises BadInputError, UnknownAppError, ConversationError, BusyError or StoreError; the
+        conversation is then as it was before.
+        """
+        began = time.perf_counter()
+        app = self._app(message.app)
+        text = clean(message.text, self.settings.max_message_chars)
+        conversation_id = message.conversation_id
+        if conversation_id is None:
+            prediction = self.engine.predict(message.app, [text])[0]
+            conversation_id = self.store.new_conversation(message.app, message.client_id, message.claimed)
+        else:
+            row = self.store.resume(conversation_id, message.client_id, message.claimed)
+            if row.app != message.app:
+                raise BadInputError(
+                    "other_app", f"This conversation belongs to the app '{row.app}', not to '{message.app}'."
+                )
+            prediction = self.engine.predict(message.app, [text])[0]
+        with self._turns[hash(conversation_id) % len(self._turns)]:
+            return self._turn(app, conversation_id, text, prediction, began)
+
+    def _turn(self, app: App, conversation_id: str, text: str, prediction: Prediction, began: float) -> Reply:
+        row = self.store.conversation(conversation_id)
+        state = row.state if row else {}
+        tracker = Tracker.from_dict(state) if state else Tracker(conversation_id, app.domain.name)
+        entities = extract(text, app.domain, expecting=tracker.expecting)
+        hits = app.index.search(text, prediction.query_vector, PASSAGES)
+        route = app.router.route(prediction, tracker, entities, hits[0].score if hits else None)
+        draft = app.policy.reply(route, prediction, tracker, entities, hits)
+        reply = Reply(
+            conversation_id=conversation_id,
+            message_id=secrets.token_urlsafe(12),
+            text=draft.text,
+            route=draft.route,
+            model_version=prediction.model_version,
+            citations=draft.citations,
+            quick_replies=draft.quick_replies,
+            why=explain(prediction, draft.route, tracker, hits),
+        )
+        latency = (time.perf_counter() - began) * 1000
+        self.store.save_turn(
+            conversation_id,
+            app.domain.name,
+            reply.message_id,
+            text,
+            prediction,
+            reply.route,
+            reply,
+            tracker.to_dict(),
+            latency,
+        )
+        log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, redact(text))
+        return reply
+
+    def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]:
+        """What the model reads in each text. Raises BadInputError, UnknownAppError, BusyError."""
+        self._app(app)
+        cleaned = [clean(text, self.settings.max_message_chars) for text in texts]
+        return self.engine.predict(app, cleaned)
+
+    def search(self, app: str, text: str, k: int = PASSAGES) -> list[Hit]:
+        """The ``k`` passages that answer ``text`` best, best first."""
+        prediction = self.predict(app, [text])[0]
+        return self._app(app).index.search(prediction.text, prediction.query_vector, k)
+
+    def feedback(self, feedback: Feedback) -> bool:
+        """Keep what a person said of a reply; False if it was said before. Raises ConversationError."""
+        return self.store.add_feedback(feedback)
+
+    def passage(self, app: str, passage_id: str) -> Passage:
+        """A passage by its id. Raises KeyError if there is none."""
+        return self._app(app).index.passage(passage_id)
+
+    def document_text(self, app: str, document_id: str) -> str:
+        """The whole text of a knowledge document. Raises KeyError if there is none."""
+        return self._app(app).index.document_text(document_id)
+
+    def apps(self) -> list[dict[str, Any]]:
+        """What a page or a client may know of each app; ready for JSON."""
+        return [
+            {
+                "name": name,
+                "title": app.domain.title,
+                "description": app.domain.description,
+                "greeting": app.domain.greeting,
+                "examples": list(app.domain.examples),
+                "colour": app.domain.colour,
+                "model_version": self.engine.version(name),
+            }
+            for name, app in self._apps.items()
+        ]
+
+    def ready(self) -> tuple[bool, dict[str, Any]]:
+        """Whether messages can be answered now, and the figures behind it."""
+        state = self.engine.state()
+        missing = [name for name in self._apps if name not in state.versions]
+        details = {
+            "models": state.versions,
+            "passages": {name: len(app.index) for name, app in self._apps.items()},
+            "waiting": state.waiting,
+            "queue_limit": self.settings.queue_limit,
+        }
+        return not missing and state.waiting < self.settings.queue_limit, details
+
+    def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]:
+        """A conversation's messages, for its own client. Raises ConversationError."""
+        self.store.resume(conversation_id, client_id, claimed=True)
+        return self.store.messages(conversation_id)
+
+    def _app(self, name: str) -> App:
+        try:
+            return self._apps[name]
+        except KeyError:
+            raise UnknownAppError(name, list(self._apps)) from None
+
+
+def build_app(domain: Domain, settings: Settings, index: KnowledgeIndex) -> App:
+    """An app's router and policy over its index."""
+    actions: Actions = load_actions(domain.folder)
+    return App(domain, index, Router(domain), Policy(domain, actions, settings.data))
+
+
+def explain(prediction: Prediction, route: Any, tracker: Tracker, hits: Sequence[Hit]) -> dict[str, Any]:
+    """Why this answer: ready for JSON, figures to four digits."""
+    feeling = prediction.sentiment
+    return {
+        "intents": [{"name": r.name, "confidence": round(r.confidence, 4)} for r in prediction.intents[:5]],
+        "out_of_scope": {
+            "score": round(prediction.out_of_scope, 4),
+            "threshold": round(prediction.out_of_scope_threshold, 4),
+        },
+        "sentiment": {k: round(v, 4) for k, v in feeling.scores.items()} if feeling else {},
+        "decided_by": {"score": route.score, "threshold": route.threshold},
+        "slots": dict(tracker.slots),
+        "passages": [
+            {
+                "id": hit.passage.id,
+                "title": hit.passage.title,
+                "score": round(hit.score, 4),
+                "dense": round(hit.dense, 4),
+                "lexical": round(hit.lexical, 4),
+            }
+            for hit in hits
+        ],
+        "unknown_share": round(prediction.unknown_share, 4),
+    }
