@@ -82,9 +82,7 @@ class Settings:
         if not self.host:
             raise ConfigError("Setting 'host' is empty; give an address such as 127.0.0.1 or 0.0.0.0.")
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
-            raise ConfigError(
-                f"Setting 'device' is '{self.device}'; choose auto, cpu, cuda, cuda:<n> or mps."
-            )
+            raise ConfigError(f"Setting 'device' is '{self.device}'; choose auto, cpu, cuda, cuda:<n> or mps.")
         if self.log_level not in LOG_LEVELS:
             raise ConfigError(f"Setting 'log_level' is '{self.log_level}'; choose {', '.join(LOG_LEVELS)}.")
         for key in self.api_keys:
@@ -113,9 +111,7 @@ class Settings:
         return f"http://{host}:{self.port}"
 
     @classmethod
-    def load(
-        cls, file: Path | None = None, env: Mapping[str, str] | None = None, **overrides: Any
-    ) -> Settings:
+    def load(cls, file: Path | None = None, env: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
         """Read the file, the environment and ``overrides`` (those that are None are left out).
 
         ``file`` defaults to what ``SWITCHBOARD_CONFIG`` names, else to ``switchboard.toml`` in the working
@@ -198,9 +194,7 @@ def _checked(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
         accepts, wanted, convert = _TYPES[_KINDS[name]]
         if not accepts(value):
             shown = "" if name == "api_keys" else f" {value!r}"
-            raise ConfigError(
-                f"Setting '{name}' in {where} must be {wanted}, not{shown} ({type(value).__name__})."
-            )
+            raise ConfigError(f"Setting '{name}' in {where} must be {wanted}, not{shown} ({type(value).__name__}).")
         values[name] = convert(value)
     return values
 

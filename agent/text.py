@@ -38,17 +38,13 @@ def clean(text: str, max_chars: int) -> str:
     if len(text) > _SLACK * max_chars:
         raise _too_long(len(text), max_chars)
     if any("\ud800" <= char <= "\udfff" for char in text):
-        raise BadInputError(
-            "not_text", "The text holds half a character (a lone surrogate). Send valid Unicode."
-        )
+        raise BadInputError("not_text", "The text holds half a character (a lone surrogate). Send valid Unicode.")
     normal = unicodedata.normalize("NFC", text)
     shown = "".join(char for place, char in enumerate(normal) if _is_kept(normal, place, char))
     result = " ".join(shown.split())
     if not result:
         if text.strip():
-            raise BadInputError(
-                "not_text", "The text holds no character that can be seen. Write a few words."
-            )
+            raise BadInputError("not_text", "The text holds no character that can be seen. Write a few words.")
         raise BadInputError("empty", "The text is empty. Write a few words.")
     if len(result) > max_chars:
         raise _too_long(len(result), max_chars)
@@ -56,9 +52,7 @@ def clean(text: str, max_chars: int) -> str:
 
 
 def _too_long(length: int, limit: int) -> BadInputError:
-    return BadInputError(
-        "too_long", f"The text has {length} characters; at most {limit} are taken. Shorten it."
-    )
+    return BadInputError("too_long", f"The text has {length} characters; at most {limit} are taken. Shorten it.")
 
 
 def _is_kept(text: str, place: int, char: str) -> bool:

@@ -19,7 +19,8 @@ def test_the_defaults_are_closed() -> None:
     settings = Settings.load(env={})
     assert settings == Settings()
     assert (settings.host, settings.port, settings.data) == ("127.0.0.1", 7860, Path("data"))
-    assert settings.is_loopback and settings.api_keys == () and settings.allowed_origins == ()
+    assert settings.is_loopback
+    assert (settings.api_keys, settings.allowed_origins) == ((), ())
     assert settings.address == "http://127.0.0.1:7860"
 
 
@@ -101,14 +102,16 @@ def test_a_short_key_is_refused_without_being_shown() -> None:
 
 
 def test_an_unknown_override_is_refused() -> None:
-    with pytest.raises(ConfigError, match="Unknown setting 'hots' in the call.*'host'"):
+    with pytest.raises(ConfigError, match=r"Unknown setting 'hots' in the call.*'host'"):
         Settings.load(env={}, hots="x")
 
 
 @pytest.mark.parametrize(
     ("host", "expected"),
-    [("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("[::1]", True), ("LOCALHOST", True)]
-    + [("0.0.0.0", False), ("::", False), ("localhost.example", False), ("10.0.0.1", False)],
+    [
+        *((host, True) for host in ("127.0.0.1", "127.1.2.3", "::1", "[::1]", "LOCALHOST")),
+        *((host, False) for host in ("0.0.0.0", "::", "localhost.example", "10.0.0.1")),
+    ],
 )
 def test_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected

@@ -46,5 +46,5 @@ def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
         db["_sqlite_migrations"].insert(
             {"migration_set": "switchboard", "name": "m999_tomorrow", "applied_at": "2099-01-01"}
         )
-    with pytest.raises(StoreError, match="newer release .*m999_tomorrow"):
+    with pytest.raises(StoreError, match=r"newer release .*m999_tomorrow"):
         Store.open(tmp_path)

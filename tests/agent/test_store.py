@@ -80,7 +80,8 @@ def test_a_process_killed_after_a_turn_loses_nothing(tmp_path: Path) -> None:
     assert done.returncode == -9, done.stderr
     store = Store.open(tmp_path)
     row = store.conversation(done.stdout.strip())
-    assert row is not None and row.state == {"form": {"asked": "order_number"}}
+    assert row is not None
+    assert row.state == {"form": {"asked": "order_number"}}
     assert len(store.messages(row.id)) == 2
     store.close()
 
@@ -91,7 +92,8 @@ def test_a_turn_that_fails_half_way_leaves_nothing(store: Store) -> None:
     with pytest.raises(StoreError, match="UNIQUE"):
         save(store, conversation, "m1", step=2)
     row = store.conversation(conversation)
-    assert row is not None and (row.state, row.turns) == ({"step": 1}, 1)
+    assert row is not None
+    assert (row.state, row.turns) == ({"step": 1}, 1)
     assert len(store.messages(conversation)) == 2
 
 
@@ -103,7 +105,8 @@ def test_a_full_disk_is_named_and_leaves_nothing(store: Store) -> None:
         save(store, conversation, text="x" * 100_000)
     assert store.counts()["messages"] == 0
     row = store.conversation(conversation)
-    assert row is not None and row.turns == 0
+    assert row is not None
+    assert row.turns == 0
     rows(store, f"PRAGMA max_page_count = {pages + 1000}")
     save(store, conversation, text="x" * 100_000)
     assert store.counts()["messages"] == 2
@@ -141,7 +144,8 @@ def test_a_turn_of_another_app_or_of_no_conversation_is_refused(store: Store) ->
 
 def test_ids_cannot_be_guessed(store: Store) -> None:
     ids = {begin(store) for _ in range(20)}
-    assert len(ids) == 20 and all(len(i) == 24 for i in ids)
+    assert len(ids) == 20
+    assert {len(i) for i in ids} == {24}
 
 
 def test_a_claimed_conversation_is_its_clients_alone(store: Store) -> None:
@@ -276,11 +280,11 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="Cannot use the data folder .*file/data"):
+    with pytest.raises(StoreError, match=r"Cannot use the data folder .*file/data"):
         Store.open(tmp_path / "file" / "data")
 
 
 def test_an_unsafe_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.store.SAFE_SQLITE", (99, 0, 0))
-    with pytest.raises(StoreError, match="can damage a database; 99.0.0 or later"):
+    with pytest.raises(StoreError, match=r"can damage a database; 99.0.0 or later"):
         Store.open(tmp_path)
