@@ -93,7 +93,9 @@ def _fitted_weights(inside: Matrix, outside: Matrix) -> Matrix:
 def _threshold_by_loss(sums: Matrix, understood: NDArray[np.bool_]) -> float:
     allowed = int(LOSS_BUDGET * len(sums))
     highest = np.sort(sums[understood])[::-1]
-    return float(highest[min(allowed, len(highest) - 1)]) + 1e-6 if len(highest) else float(sums.max())
+    if not len(highest):
+        return float(sums.max())
+    return float(np.nextafter(highest[min(allowed, len(highest) - 1)], np.inf, dtype=sums.dtype))
 
 
 def _threshold_by_balance(sums: Matrix, understood: NDArray[np.bool_], outside: Matrix) -> float:

@@ -61,7 +61,7 @@ def fit(
                         writer.add_scalar(f"validation/{name}", value, step.number)  # type: ignore[no-untyped-call]
                 if _is_best(history):
                     best = _weights(run)
-                elif len(history) - _best_epoch(history) > run.settings.patience:
+                elif len(history) - _best_epoch(history) >= run.settings.patience:
                     break
             if step.ends_epoch or step.number % every == 0:
                 keeper.save(run, history, best)

@@ -69,17 +69,13 @@ class InferenceEngine:
         whole queue is taken when nothing else waits.
         """
         with self._changed:
-            model = self._models.get(app)
-            if model is None:
-                raise UnknownAppError(app, list(self._models))
-            if self._waiting and self._waiting + len(texts) > self._limit:
-                raise BusyError(self._waiting)
-            if self._stopped:
-                raise BusyError(self._waiting)
-            self._waiting += len(texts)
-        # Counted outside of the lock: tokenising a bulk request must not hold up the others.
+            model = self._model(app)
+        # Outside of the lock: tokenising a bulk request must not hold up the others.
         request = _Request(app, texts, sum(model.backbone.token_counts(texts)) if texts else 0)
         with self._changed:
+            if self._stopped or (self._waiting and self._waiting + len(texts) > self._limit):
+                raise BusyError(self._waiting)
+            self._waiting += len(texts)
             self._queue.append(request)
             self._changed.notify()
         return request.future
@@ -91,9 +87,12 @@ class InferenceEngine:
     def version(self, app: str) -> str:
         """Version of the model that serves ``app`` now. Raises UnknownAppError."""
         with self._changed:
-            if app not in self._models:
-                raise UnknownAppError(app, list(self._models))
-            return self._models[app].version
+            return self._model(app).version
+
+    def _model(self, app: str) -> MultiTaskModel:
+        if app not in self._models:
+            raise UnknownAppError(app, list(self._models))
+        return self._models[app]
 
     def state(self) -> EngineState:
         with self._changed:

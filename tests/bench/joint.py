@@ -32,9 +32,10 @@ from tests.bench import data
 
 CACHE = Path(__file__).parent / ".cache"
 BANKING, CLINC, SST = "intent_banking77", "intent_clinc150", "sentiment"
-SETTINGS = TrainSettings(epochs=1 if data.QUICK else 5, pairs=2.0)
+SETTINGS = TrainSettings(epochs=1 if data.QUICK else 5)
+ALONE = dataclasses.replace(SETTINGS, pairs=0.0, distillation=0.0)
+"""A head trained alone has neither pairs nor a query vector."""
 ADAPTER = AdapterConfig()
-PAIR_REPEATS = 2
 HELD_OUT_QUESTIONS = 400
 
 
@@ -115,8 +116,7 @@ def rows_for(tasks: tuple[str, ...]) -> tuple[list[Row], list[Row], NDArray[np.f
         seen = sorted({a for q in faq.train for a in faq.right[q]})
         at = {answer: i for i, answer in enumerate(seen)}
         documents = backbone().encode([faq.answers[a] for a in seen], prompt="passage")
-        pairs = [Row(q, documents=tuple(at[a] for a in faq.right[q])) for q in faq.train]
-        train += pairs * PAIR_REPEATS
+        train += [Row(q, documents=tuple(at[a] for a in faq.right[q])) for q in faq.train]
     if data.QUICK:
         random.Random(0).shuffle(train)
         train = train[:1500]
@@ -144,15 +144,16 @@ def trained(tasks: tuple[str, ...] = (BANKING, CLINC, SST)) -> MultiTaskModel:
     torch.set_num_threads(1)
     data.require()
     train, validation, documents = rows_for(tasks)
+    settings = SETTINGS if len(tasks) > 1 else ALONE
     identity = hashlib.sha256(
         json.dumps(
-            [tasks, dataclasses.asdict(SETTINGS), dataclasses.asdict(ADAPTER), [dataclasses.astuple(r) for r in train], backbone().hash]
+            [tasks, dataclasses.asdict(settings), dataclasses.asdict(ADAPTER), [dataclasses.astuple(r) for r in train], backbone().hash]
         ).encode()
     ).hexdigest()[:16]
     heads = {task: HeadSpec("sentiment" if task == SST else "intent", labels(task)) for task in tasks}
     if len(tasks) > 1:
         heads["query"] = HeadSpec("query")
-    steps = -(-len(train) // SETTINGS.batch_size) * SETTINGS.epochs
+    steps = -(-len(train) // settings.batch_size) * settings.epochs
     model = MultiTaskModel(backbone(), ModelSpec(heads, ADAPTER), version=f"bench-{identity}", total_steps=steps)
     file = CACHE / f"model-{identity}.safetensors"
     if file.is_file():
@@ -168,7 +169,7 @@ def trained(tasks: tuple[str, ...] = (BANKING, CLINC, SST)) -> MultiTaskModel:
         assert isinstance(head, ClassifierHead)
         own = [i for i, row in enumerate(train) if name in row.labels]
         head.start_from(*fit_probe(targets[own], [train[i].labels[name] for i in own], len(labels(name))))
-    run = TrainingRun(model, TrainingSet(train, targets, documents), SETTINGS)
+    run = TrainingRun(model, TrainingSet(train, targets, documents), settings)
 
     def validate() -> dict[str, float]:
         figures = {task: accuracy(model, validation, task) for task in tasks}

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agent.learning.calibrate import _threshold_by_balance, _threshold_by_loss, fit_scope, fit_temperature
+from agent.model.backbone import Backbone
+from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
+from agent.model.scope import ScopeScorer, nearest, strangeness
+
+
+def test_the_temperature_undoes_overconfidence() -> None:
+    rng = np.random.default_rng(0)
+    honest = rng.normal(size=(4000, 3))
+    chances = np.exp(honest) / np.exp(honest).sum(1, keepdims=True)
+    labels = [int(rng.choice(3, p=p)) for p in chances]
+    assert fit_temperature((honest * 5).astype(np.float32), labels) == pytest.approx(5, rel=0.1)
+
+
+def test_strangeness_grows_away_from_what_is_known() -> None:
+    known = np.eye(4, dtype=np.float32)
+    far = -known[:1]
+    sure, unsure = np.array([[9.0, 0.0]], np.float32), np.array([[0.1, 0.0]], np.float32)
+    near_parts = strangeness(sure, known[:1], known[:1], known, known)
+    far_parts = strangeness(unsure, far, far, known, known)
+    assert (far_parts > near_parts).all()
+
+
+def test_nearest_gives_the_best_first_and_survives_few_known() -> None:
+    known = np.array([[1, 0], [0, 1]], np.float32)
+    found = nearest(np.array([[0.6, 0.8]], np.float32), known, k=3)
+    assert found.tolist() == [[pytest.approx(0.8), pytest.approx(0.6)]]
+
+
+def test_the_threshold_loses_no_more_than_its_budget() -> None:
+    sums = np.arange(200, dtype=np.float32)
+    understood = np.ones(200, bool)
+    threshold = _threshold_by_loss(sums, understood)
+    assert (sums >= threshold).sum() == 5
+
+
+def test_messages_that_were_misunderstood_do_not_spend_the_budget() -> None:
+    sums = np.arange(200, dtype=np.float32)
+    understood = np.arange(200) < 150
+    assert 140 < _threshold_by_loss(sums, understood) < 150
+
+
+def test_the_balanced_threshold_parts_two_kinds() -> None:
+    inside, outside = np.array([0.0, 1.0, 2.0], np.float32), np.array([5.0, 6.0], np.float32)
+    assert 2 < _threshold_by_balance(inside, np.ones(3, bool), outside) < 5
+
+
+@pytest.mark.parametrize("outsiders", [[], ["moon landing fake " * n for n in range(1, 25)]])
+def test_the_scorer_is_bounded_and_remembers_the_training_texts(tiny: Backbone, outsiders: list[str]) -> None:
+    model = MultiTaskModel(tiny, ModelSpec({"intent": HeadSpec("intent", ("a", "b")), "query": HeadSpec("query")}))
+    known = ["where is my parcel", "charged twice", "late order", "wrong card"]
+    scorer = fit_scope(model, "intent", known, ["where is my order", "card charged"], [0, 1], outsiders)
+    model.scopes["intent"] = scorer
+    scores = [p.out_of_scope for p in model.predict([*known, "weather", ""])]
+    assert all(0 <= s <= 1 for s in scores)
+    assert scorer.queries.shape == (4, 32)
+    assert all(w >= 0 for w in scorer.weights)
+    assert ScopeScorer.THRESHOLD == 0.5

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from agent.errors import TrainingError
+from agent.learning.fit import fit
+from agent.learning.train import UNIFORM, Row, Step, TrainingRun, TrainingSet, TrainSettings
+from agent.model.adapters import AdapterConfig, Method
+from agent.model.backbone import Backbone
+from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
+
+TEXTS = ["where is my parcel", "where is my order", "parcel is late", "i was charged twice", "charged twice", "wrong card charged"]
+SPEC = {"intent": HeadSpec("intent", ("track", "charge")), "sentiment": HeadSpec("sentiment", ("negative", "positive")), "query": HeadSpec("query")}
+
+
+def make_run(tiny: Backbone, method: Method = "lora", **settings: float) -> TrainingRun:
+    rows = [Row(t, {"intent": int(i > 2)}, documents=(int(i > 2),)) for i, t in enumerate(TEXTS)]
+    rows += [Row("great thanks", {"sentiment": 1}), Row("awful", {"sentiment": 0}), Row("moon landing fake", {"intent": UNIFORM})]
+    torch.manual_seed(0)
+    chosen = TrainSettings(**({"epochs": 8, "batch_size": 4, "learning_rate": 5e-3, "head_learning_rate": 5e-2} | settings))  # type: ignore[arg-type]
+    model = MultiTaskModel(tiny, ModelSpec(SPEC, AdapterConfig(method, rank=4)), total_steps=24)
+    documents = tiny.encode(["parcel order late", "card charged money"])
+    return TrainingRun(model, TrainingSet(rows, tiny.encode([r.text for r in rows]), documents), chosen)
+
+
+@pytest.mark.parametrize("method", get_args(Method))
+def test_every_method_learns_all_tasks(tiny: Backbone, method: Method) -> None:
+    run = make_run(tiny, method, epochs=30)
+    steps = list(run.train())
+    first, last = steps[0].losses | steps[1].losses, steps[-1].losses | steps[-2].losses
+    assert {"intent", "sentiment", "distillation", "pairs"} <= set(first)
+    read = run.model.read(TEXTS)
+    assert read.logits["intent"].argmax(-1).tolist() == [0, 0, 0, 1, 1, 1]
+    assert last["intent"] < first["intent"]
+
+
+def test_an_outlier_is_trained_towards_even_probabilities(tiny: Backbone) -> None:
+    with_it, without = make_run(tiny, outliers=5.0, epochs=20), make_run(tiny, outliers=0.0, epochs=20)
+    for run in (with_it, without):
+        list(run.train())
+    spread = [run.model.read(["moon landing fake"]).logits["intent"].softmax(-1).max() for run in (with_it, without)]
+    assert spread[0] < spread[1]
+
+
+def test_distillation_keeps_the_query_near_the_frozen_vector(tiny: Backbone) -> None:
+    near, far = make_run(tiny, distillation=20.0, pairs=0.0), make_run(tiny, distillation=0.0, pairs=5.0)
+    for run in (near, far):
+        list(run.train())
+    frozen = tiny.encode(TEXTS)
+    cosines = [float((run.model.read(TEXTS).query.numpy() * frozen).sum(1).mean()) for run in (near, far)]  # type: ignore[union-attr]
+    assert cosines[0] > cosines[1]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(tiny: Backbone) -> None:
+    def trained(seed: int) -> dict[str, torch.Tensor]:
+        run = make_run(tiny, epochs=2, seed=seed)
+        list(run.train())
+        return run.trainable
+
+    first, again, other = trained(1), trained(1), trained(2)
+    assert all(torch.equal(first[n], again[n]) for n in first)
+    assert any(not torch.equal(first[n], other[n]) for n in first)
+
+
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tiny: Backbone, tmp_path: Path) -> None:
+    whole = make_run(tiny, epochs=3)
+    fit(whole, lambda: {}, identity="x")
+
+    def stop_at_five(step: Step) -> None:
+        if step.number == 5:
+            raise KeyboardInterrupt
+
+    broken = make_run(tiny, epochs=3)
+    with pytest.raises(KeyboardInterrupt):
+        fit(broken, lambda: {}, checkpoint=tmp_path, identity="x", progress=stop_at_five)
+    seen: list[int] = []
+    resumed = make_run(tiny, epochs=3)
+    fit(resumed, lambda: {}, checkpoint=tmp_path, identity="x", progress=lambda s: seen.append(s.number))
+    assert seen[0] == 6
+    assert all(torch.equal(whole.trainable[n], resumed.trainable[n]) for n in whole.trainable)
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_a_checkpoint_of_other_data_is_not_taken_up(tiny: Backbone, tmp_path: Path) -> None:
+    def stop(step: Step) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_run(tiny), lambda: {}, checkpoint=tmp_path, identity="old", progress=stop)
+    seen: list[int] = []
+    fit(make_run(tiny, epochs=1), lambda: {}, checkpoint=tmp_path, identity="new", progress=lambda s: seen.append(s.number))
+    assert seen[0] == 1
+
+
+def test_a_damaged_checkpoint_is_named_with_the_remedy(tiny: Backbone, tmp_path: Path) -> None:
+    def stop(step: Step) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_run(tiny), lambda: {}, checkpoint=tmp_path, identity="x", progress=stop)
+    (file,) = tmp_path.glob("*.safetensors")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(TrainingError, match="--fresh"):
+        fit(make_run(tiny), lambda: {}, checkpoint=tmp_path, identity="x")
+
+
+def test_early_stop_keeps_the_best_epoch(tiny: Backbone) -> None:
+    run = make_run(tiny, epochs=8, patience=2)
+    scores = iter([0.5, 0.9, 0.6, 0.7, 1.0])
+    kept: list[torch.Tensor] = []
+
+    def validate() -> dict[str, float]:
+        kept.append(run.trainable["heads.intent.classifier.weight"].detach().clone())
+        return {"intent": next(scores)}
+
+    history = fit(run, validate)
+    assert [h["intent"] for h in history] == [0.5, 0.9, 0.6, 0.7]
+    assert torch.equal(run.trainable["heads.intent.classifier.weight"], kept[1])
+
+
+def test_tensorboard_logs_are_written(tiny: Backbone, tmp_path: Path) -> None:
+    fit(make_run(tiny, epochs=1), lambda: {"intent": 1.0}, log_folder=tmp_path)
+    assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+def test_nothing_to_train_on_is_an_error(tiny: Backbone) -> None:
+    model = MultiTaskModel(tiny, ModelSpec(SPEC))
+    with pytest.raises(TrainingError, match="empty"):
+        TrainingRun(model, TrainingSet([], np.empty((0, 32), np.float32), np.empty((0, 32), np.float32)), TrainSettings())
