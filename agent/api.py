@@ -1,0 +1,147 @@
+"""The HTTP API for programs, under /v1. Handlers block, so FastAPI runs them in threads."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.security import HTTPBearer
+from starlette.responses import JSONResponse, Response
+
+from agent import schema
+from agent.errors import UnknownAppError
+from agent.identity import client_of
+from agent.problems import Problem, of_status
+from agent.schema import FeedbackIn, MessageIn, PredictIn, ProblemOut, SearchIn
+from agent.service import Service
+from agent.text import clean
+from agent.types import Feedback, Message
+
+
+class NotAllowedError(Exception):
+    """The client may not call this; ``problem`` says why."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem.message)
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": ProblemOut} for status in statuses}
+
+
+def create_router(agent: Service) -> APIRouter:
+    """The routes of /v1 over ``agent``."""
+    settings = agent.settings
+    limit = settings.max_message_chars
+    # Only describes the scheme in the OpenAPI document; the guard has checked the key by now.
+    bearer = Depends(HTTPBearer(auto_error=False, description="One of SWITCHBOARD_API_KEYS."))
+
+    def require_key(request: Request) -> None:
+        """Bulk use is for programs that were given a key, or for this machine alone."""
+        if client_of(request).by_key:
+            return
+        if settings.api_keys:
+            raise NotAllowedError(of_status(401))
+        if not settings.is_loopback:
+            raise NotAllowedError(
+                Problem(
+                    403,
+                    "closed",
+                    "This address is closed: the service can be reached from other machines and has no API keys.",
+                    "Whoever runs it sets SWITCHBOARD_API_KEYS.",
+                )
+            )
+
+    def known(app: str) -> str:
+        if app not in agent.domains:
+            raise UnknownAppError(app, list(agent.domains))
+        return app
+
+    router = APIRouter(prefix="/v1", dependencies=[bearer], responses=_problems(400, 401, 413, 422, 429, 503))
+    bulk: dict[str, Any] = {"tags": ["programs"], "dependencies": [Depends(require_key)]}
+
+    @router.post(
+        "/messages",
+        tags=["chat"],
+        summary="Send a message, get a reply",
+        response_model=schema.ReplyOut,
+        responses={
+            200: {"content": {"application/json": {"example": schema.REPLY_EXAMPLE}}},
+            **_problems(404, 507),
+        },
+    )
+    def messages(body: MessageIn, request: Request) -> Response:
+        """Begins a conversation unless `conversation_id` is given.
+
+        Keep the cookie that the first reply sets, or send an API key: from then on the conversation is yours
+        alone. Without either, whoever knows its id can go on with it.
+        """
+        client = client_of(request)
+        app = known(body.app if body.app is not None else next(iter(agent.domains), ""))
+        reply = agent.reply(
+            Message(
+                app=app,
+                text=clean(body.text, limit),
+                client_id=client.id,
+                conversation_id=body.conversation_id,
+                claimed=client.claimed,
+            )
+        )
+        return JSONResponse(schema.reply_json(reply))
+
+    @router.post(
+        "/feedback",
+        tags=["chat"],
+        summary="Judge a reply",
+        response_model=schema.FeedbackOut,
+        responses=_problems(404, 507),
+    )
+    def feedback(body: FeedbackIn, request: Request) -> dict[str, bool]:
+        """Raises the reply for review by a person; it is no label by itself."""
+        said = Feedback(
+            message_id=body.message_id,
+            client_id=client_of(request).id,
+            kind=body.kind,
+            reason=clean(body.reason, limit) if body.reason.strip() else "",
+            comment=clean(body.comment, limit) if body.comment.strip() else "",
+        )
+        return {"recorded": agent.feedback(said)}
+
+    @router.post(
+        "/predict",
+        summary="Intents, scope and sentiment of texts in bulk",
+        response_model=schema.PredictOut,
+        responses=_problems(403, 404),
+        **bulk,
+    )
+    def predict(body: PredictIn) -> Response:
+        """One encoder pass a text; nothing is stored."""
+        app = known(body.app)
+        predictions = agent.predict(app, [clean(text, limit) for text in body.texts])
+        return JSONResponse({"predictions": [schema.prediction_json(prediction) for prediction in predictions]})
+
+    @router.post(
+        "/search",
+        summary="Passages of an app's knowledge",
+        response_model=schema.SearchOut,
+        responses=_problems(403, 404),
+        **bulk,
+    )
+    def search(body: SearchIn) -> Response:
+        """Best passages first, each with the sentence that answers best."""
+        app = known(body.app)
+        hits = agent.search(app, clean(body.text, limit), body.k)
+        return JSONResponse({"hits": [schema.hit_json(app, hit) for hit in hits]})
+
+    @router.get("/apps", tags=["chat"], summary="The installed apps")
+    def apps() -> list[dict[str, Any]]:
+        """Name, title, description, greeting, examples, colour and model version of each."""
+        return agent.apps()
+
+    @router.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    def nothing(rest: Annotated[str, "what follows /v1/"]) -> Response:
+        """Everything else under /v1, so that no page answers there."""
+        return of_status(404).response()
+
+    return router

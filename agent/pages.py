@@ -1,0 +1,179 @@
+"""The two plain pages: a passage in its document, and the API's description. No script on either.
+
+Documents are written by others, so their HTML is cleaned: no script, no image, no link but http, https, mailto.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import nh3
+from markdown_it import MarkdownIt
+
+if TYPE_CHECKING:
+    from index.documents import Passage
+
+# Two rare brackets mark the sentence on its way through Markdown: being punctuation, they disturb no emphasis.
+_OPEN, _CLOSE = "\u2e28", "\u2e29"
+_UNMARKED = str.maketrans({_OPEN: "(", _CLOSE: ")"})
+_MARKDOWN_SOURCES = (".md", ".markdown")
+_TAGS = {
+    *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code"),
+    *("em", "strong", "del", "a", "table", "thead", "tbody", "tr", "th", "td"),
+}
+_BLOCK_START = re.compile(r"[ \t]*(?:[-*+]|\d+[.)]|#{1,6}|>)[ \t]+")
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 1rem/1.6 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; }
+.passage { border-left: .25rem solid #3b82f6; padding-left: 1rem; margin-left: -1.25rem; outline: none; }
+.plain { white-space: pre-line; }
+.about { color: GrayText; }
+mark { background: #fde68a; color: #1f2937; padding: .05em .1em; }
+pre { background: color-mix(in srgb, CanvasText 8%, Canvas); padding: .75rem; overflow-x: auto; border-radius: .25rem; }
+table { border-collapse: collapse; } td, th { border: 1px solid GrayText; padding: .25rem .5rem; text-align: left; }
+section.call { border-top: 1px solid GrayText; margin-top: 2rem; }
+"""
+
+
+def parse_span(text: str | None, length: int) -> tuple[int, int] | None:
+    """``"12-40"`` as a span of a passage of ``length`` characters; None if it is no such span."""
+    found = re.fullmatch(r"([0-9]{1,7})-([0-9]{1,7})", text or "")
+    if found is None:
+        return None
+    start, end = int(found[1]), int(found[2])
+    return (start, end) if start < end <= length else None
+
+
+def knowledge_page(passage: Passage, document: str, span: tuple[int, int] | None) -> str:
+    """The document with the passage set off and the characters ``span`` of the passage highlighted."""
+    before, after = "", ""
+    if document[passage.start : passage.end] == passage.text:
+        before, after = document[: passage.start], document[passage.end :]
+    marked = passage.text.translate(_UNMARKED)
+    if span is not None:
+        marked = _with_marks(marked, *span)
+    render = _markdown if passage.source.lower().endswith(_MARKDOWN_SOURCES) else _plain
+    where = " \u203a ".join(passage.heading_path)
+    page = f", page {passage.page}" if passage.page is not None else ""
+    about = escape(" \u00b7 ".join(part for part in (where, passage.source + page) if part))
+    # autofocus brings the passage into view without a script.
+    body = (
+        f"<h1>{escape(passage.title)}</h1><p class='about'>{about}</p><article>"
+        f"{render(before.translate(_UNMARKED))}"
+        f"<section id='passage' class='passage' tabindex='-1' autofocus>{_highlighted(render(marked))}</section>"
+        f"{render(after.translate(_UNMARKED))}</article>"
+    )
+    return _page(passage.title, body)
+
+
+def _with_marks(text: str, start: int, end: int) -> str:
+    """The marks around ``start:end``, moved off what would stop being Markdown behind a mark."""
+    block = _BLOCK_START.match(text, start) if start == 0 or text[start - 1] == "\n" else None
+    if block is not None and block.end() < end:
+        start = block.end()
+    while start > 0 and text[start - 1] in "*_`":
+        start -= 1
+    while end < len(text) and text[end] in "*_`":
+        end += 1
+    return f"{text[:start]}{_OPEN}{text[start:end]}{_CLOSE}{text[end:]}"
+
+
+def _markdown(text: str) -> str:
+    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes={"a": {"href"}},
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+    )
+
+
+def _plain(text: str) -> str:
+    return f"<div class='plain'>{escape(text.strip())}</div>" if text.strip() else ""
+
+
+def _highlighted(html: str) -> str:
+    """Every piece of text between the marks in a <mark> of its own, so that tags stay nested."""
+    parts, inside = [], False
+    for piece in re.split(r"(<[^>]*>|[\u2e28\u2e29])", html):
+        if piece in (_OPEN, _CLOSE):
+            inside = piece == _OPEN
+        elif inside and piece.strip() and not piece.startswith("<"):
+            parts.append(f"<mark>{piece}</mark>")
+        else:
+            # A mark that fell into a link's address was percent-encoded there.
+            parts.append(re.sub("%E2%B8%A[89]", "", piece))
+    return "".join(parts)
+
+
+def docs_page(openapi: Mapping[str, Any]) -> str:
+    """The OpenAPI document as a page: every call with its fields, an example, and its answers."""
+    schemas = openapi.get("components", {}).get("schemas", {})
+    calls = [
+        _call(method, path, call, schemas)
+        for path, methods in openapi["paths"].items()
+        for method, call in methods.items()
+    ]
+    about = openapi["info"]
+    body = (
+        f"<h1>{escape(about['title'])} API</h1><p>{escape(about.get('summary', ''))} Version "
+        f"{escape(about['version'])}; for programs: <a href='/openapi.json'>openapi.json</a>.</p>"
+        "<p>Errors are <code>{&quot;error&quot;: {&quot;code&quot;, &quot;message&quot;, &quot;remedy&quot;}}</code>."
+        f"</p>{''.join(calls)}"
+    )
+    return _page("API", body)
+
+
+def _call(method: str, path: str, call: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    parts = [
+        f"<section class='call'><h2><code>{method.upper()} {escape(path)}</code></h2>",
+        f"<p><strong>{escape(call.get('summary', ''))}.</strong></p>{_markdown(call.get('description', ''))}",
+    ]
+    body = call.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    if body is not None:
+        schema = _resolved(body, schemas)
+        required = schema.get("required", [])
+        fields = "".join(_field(name, field, name in required) for name, field in schema["properties"].items())
+        example = {name: _resolved(schema["properties"][name], schemas) for name in required}
+        request = {name: (field.get("examples") or field.get("enum") or ["..."])[0] for name, field in example.items()}
+        command = f"curl {path} -H 'Content-Type: application/json' -d '{json.dumps(request)}'"
+        parts.append(f"<table><tr><th>field<th>type<th>what</tr>{fields}</table><pre>{escape(command)}</pre>")
+    for status, answer in call.get("responses", {}).items():
+        example = answer.get("content", {}).get("application/json", {}).get("example")
+        if example is not None:
+            parts.append(f"<p>{status}:</p><pre>{escape(json.dumps(example, indent=2))}</pre>")
+    statuses = ", ".join(sorted(call.get("responses", {})))
+    parts.append(f"<p class='about'>Answers: {escape(statuses)}</p></section>")
+    return "".join(parts)
+
+
+def _resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    resolved: Mapping[str, Any] = schemas[name] if name else schema
+    return resolved
+
+
+def _field(name: str, field: Mapping[str, Any], required: bool) -> str:
+    kinds = [field, *field.get("anyOf", [])]
+    kind = " or ".join(
+        " | ".join(map(str, option["enum"])) if "enum" in option else str(option["type"])
+        for option in kinds
+        if "type" in option and option["type"] != "null"
+    )
+    need = "needed" if required else f"default {json.dumps(field.get('default'))}"
+    what = escape(f"{field.get('description', '')} ({need})".strip())
+    return f"<tr><td><code>{escape(name)}</code><td>{escape(kind)}<td>{what}</tr>"
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>"
+    )

@@ -1,0 +1,267 @@
+"""The HTTP API's bodies: what comes in is checked against these, what goes out is described by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.types import Prediction, Reply, Route, SentimentLabel
+
+if TYPE_CHECKING:
+    from index.knowledge import Hit
+
+MOST_TEXTS = 256
+MOST_HITS = 50
+TOP_INTENTS = 5
+
+
+class _Body(BaseModel):
+    """A misspelt field is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class MessageIn(_Body):
+    """A message of a person."""
+
+    text: str = Field(examples=["where is my parcel"])
+    app: str | None = Field(None, max_length=100, description="Default: the only app, or the first.")
+    conversation_id: str | None = Field(None, max_length=200, description="Leave it out to begin a new one.")
+
+
+class FeedbackIn(_Body):
+    """What a person says of a reply."""
+
+    message_id: str = Field(max_length=200, examples=["kTq0vGJ1w8yQmB2x"])
+    kind: Literal["up", "down"]
+    reason: str = Field("", max_length=200, examples=["wrong answer"])
+    comment: str = Field("", description="In the person's own words.")
+
+
+class PredictIn(_Body):
+    """Texts to be understood in bulk; nothing is stored."""
+
+    app: str = Field(max_length=100, examples=["support"])
+    texts: list[str] = Field(min_length=1, max_length=MOST_TEXTS, examples=[["where is my parcel", "i want a refund"]])
+
+
+class SearchIn(_Body):
+    """A question to the knowledge of an app."""
+
+    app: str = Field(max_length=100, examples=["support"])
+    text: str = Field(examples=["can i return worn shoes?"])
+    k: int = Field(5, ge=1, le=MOST_HITS, description="Most passages to return.")
+
+
+class RouteOut(BaseModel):
+    kind: Literal["answer", "action", "form", "recommend", "clarify", "handoff", "refuse"]
+    reason: str
+    intent: str | None
+    score: float | None
+    threshold: float | None
+    options: list[str]
+
+
+class CitationOut(BaseModel):
+    passage_id: str
+    title: str
+    source: str
+    url: str
+    text: str
+    sentence: str
+    start: int
+    end: int
+    score: float
+
+
+class QuickReplyOut(BaseModel):
+    title: str
+    text: str
+
+
+class ReplyOut(BaseModel):
+    """A reply with its grounds."""
+
+    conversation_id: str
+    message_id: str
+    text: str = Field(description="Markdown.")
+    route: RouteOut
+    citations: list[CitationOut]
+    quick_replies: list[QuickReplyOut]
+    why: dict[str, Any]
+    model_version: str
+
+
+class FeedbackOut(BaseModel):
+    recorded: bool = Field(description="False if the same was said before.")
+
+
+class RankedOut(BaseModel):
+    name: str
+    confidence: float
+
+
+class SentimentOut(BaseModel):
+    label: SentimentLabel
+    scores: dict[str, float]
+    value: float
+
+
+class PredictionOut(BaseModel):
+    """What the model says of one text."""
+
+    text: str
+    intents: list[RankedOut] = Field(description=f"The best {TOP_INTENTS}, best first.")
+    out_of_scope: float
+    out_of_scope_threshold: float
+    sentiment: SentimentOut | None
+    unknown_share: float
+    truncated: bool
+    model_version: str
+
+
+class PredictOut(BaseModel):
+    predictions: list[PredictionOut]
+
+
+class HitOut(BaseModel):
+    """A passage that may answer, with the sentence that does best."""
+
+    passage_id: str
+    document_id: str
+    title: str
+    source: str
+    heading_path: list[str]
+    page: int | None
+    url: str
+    text: str
+    sentence: str
+    start: int
+    end: int
+    score: float
+    dense: float
+    lexical: float
+
+
+class SearchOut(BaseModel):
+    hits: list[HitOut]
+
+
+class ProblemDetail(BaseModel):
+    code: str
+    message: str
+    remedy: str
+
+
+class ProblemOut(BaseModel):
+    """Every error has this form."""
+
+    error: ProblemDetail
+
+
+REPLY_EXAMPLE: dict[str, Any] = {
+    "conversation_id": "q3Zr0c9dS1mUoXbT7pLw2KfE",
+    "message_id": "kTq0vGJ1w8yQmB2x",
+    "text": "You can send worn shoes back within 30 days. [1]",
+    "route": {
+        "kind": "answer",
+        "reason": "'return_policy' is clear (0.93, at least 0.60) and a passage answers (0.81, at least 0.45).",
+        "intent": "return_policy",
+        "score": 0.93,
+        "threshold": 0.6,
+        "options": [],
+    },
+    "citations": [
+        {
+            "passage_id": "returns#2",
+            "title": "Returns",
+            "source": "returns.md",
+            "url": "/knowledge/support/returns%232",
+            "text": "You can send worn shoes back within 30 days.",
+            "sentence": "You can send worn shoes back within 30 days.",
+            "start": 0,
+            "end": 44,
+            "score": 0.81,
+        }
+    ],
+    "quick_replies": [{"title": "Start a return", "text": "i want to start a return"}],
+    "why": {"intents": [["return_policy", 0.93], ["exchange", 0.03]], "sentiment": "neutral"},
+    "model_version": "support-1",
+}
+
+
+def passage_url(app: str, passage_id: str, span: tuple[int, int] | None = None) -> str:
+    """Where a passage is shown in full; ``span`` marks characters of its text."""
+    marked = f"?s={span[0]}-{span[1]}" if span else ""
+    return f"/knowledge/{quote(app, safe='')}/{quote(passage_id)}{marked}"
+
+
+def reply_json(reply: Reply) -> dict[str, Any]:
+    """A reply in the form of ReplyOut."""
+    return {
+        "conversation_id": reply.conversation_id,
+        "message_id": reply.message_id,
+        "text": reply.text,
+        "route": _route_json(reply.route),
+        "citations": [asdict(citation) | {"score": float(citation.score)} for citation in reply.citations],
+        "quick_replies": [asdict(button) for button in reply.quick_replies],
+        "why": dict(reply.why),
+        "model_version": reply.model_version,
+    }
+
+
+def _route_json(route: Route) -> dict[str, Any]:
+    figures = {name: None if value is None else float(value) for name, value in _figures(route).items()}
+    return {"kind": route.kind, "reason": route.reason, "intent": route.intent, **figures, "options": [*route.options]}
+
+
+def _figures(route: Route) -> Mapping[str, float | None]:
+    return {"score": route.score, "threshold": route.threshold}
+
+
+def prediction_json(prediction: Prediction) -> dict[str, Any]:
+    """A prediction in the form of PredictionOut; vectors stay inside."""
+    feeling = prediction.sentiment
+    return {
+        "text": prediction.text,
+        "intents": [
+            {"name": ranked.name, "confidence": float(ranked.confidence)} for ranked in prediction.intents[:TOP_INTENTS]
+        ],
+        "out_of_scope": float(prediction.out_of_scope),
+        "out_of_scope_threshold": float(prediction.out_of_scope_threshold),
+        "sentiment": None
+        if feeling is None
+        else {
+            "label": feeling.label,
+            "scores": {label: float(score) for label, score in feeling.scores.items()},
+            "value": float(feeling.value),
+        },
+        "unknown_share": float(prediction.unknown_share),
+        "truncated": bool(prediction.truncated),
+        "model_version": prediction.model_version,
+    }
+
+
+def hit_json(app: str, hit: Hit) -> dict[str, Any]:
+    """A hit in the form of HitOut."""
+    passage = hit.passage
+    return {
+        "passage_id": passage.id,
+        "document_id": passage.document_id,
+        "title": passage.title,
+        "source": passage.source,
+        "heading_path": [*passage.heading_path],
+        "page": passage.page,
+        "url": passage_url(app, passage.id, (hit.start, hit.end)),
+        "text": passage.text,
+        "sentence": hit.sentence,
+        "start": hit.start,
+        "end": hit.end,
+        "score": float(hit.score),
+        "dense": float(hit.dense),
+        "lexical": float(hit.lexical),
+    }

@@ -1,0 +1,99 @@
+"""A small Agent without model, index or database, for tests of what stands in front of one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.config import Settings
+from agent.errors import ConversationError, SwitchboardError
+from agent.types import Feedback, Message, Prediction, Reply
+from tests.agent.samples import prediction, reply
+
+DOCUMENT = (
+    "# Shipping\n\nParcels leave *daily*.\n\n## How long\n\n**They take three days.** Call us.\n\n## Costs\n\nFree.\n"
+)
+PASSAGE = "**They take three days.** Call us."
+
+
+@dataclass
+class FakePassage:
+    id: str = "shipping#2"
+    document_id: str = "shipping"
+    source: str = "shipping.md"
+    title: str = "Shipping"
+    heading_path: tuple[str, ...] = ("Shipping", "How long")
+    page: int | None = None
+    start: int = DOCUMENT.index(PASSAGE)
+    end: int = DOCUMENT.index(PASSAGE) + len(PASSAGE)
+    text: str = PASSAGE
+
+
+@dataclass
+class FakeHit:
+    passage: FakePassage = field(default_factory=FakePassage)
+    score: float = 0.8
+    dense: float = 0.7
+    lexical: float = 0.9
+    sentence: str = "They take three days."
+    start: int = 2
+    end: int = 23
+
+
+class FakeAgent:
+    """Remembers what it was asked; raises ``failure`` instead of answering if that is set."""
+
+    def __init__(self, data: Path, **settings: Any) -> None:
+        self.settings = Settings(data=data, **settings)
+        self.domains: dict[str, Any] = {"support": None, "finance": None}
+        self.messages: list[Message] = []
+        self.judged: list[Feedback] = []
+        self.failure: Exception | None = None
+        self.is_ready = True
+        self.hold: threading.Event | None = None
+
+    def _maybe_fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    def reply(self, message: Message) -> Reply:
+        self._maybe_fail()
+        if self.hold is not None:
+            self.hold.wait(20)
+        if message.conversation_id not in (None, "known"):
+            raise ConversationError(str(message.conversation_id))
+        self.messages.append(message)
+        return reply(message.conversation_id or "begun", text=f"You said: {message.text}")
+
+    def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]:
+        self._maybe_fail()
+        return [prediction(text) for text in texts]
+
+    def search(self, app: str, text: str, k: int) -> list[Any]:
+        self._maybe_fail()
+        return [FakeHit()][:k]
+
+    def feedback(self, feedback: Feedback) -> bool:
+        self._maybe_fail()
+        if feedback.message_id != "m1":
+            raise ConversationError(feedback.message_id)
+        self.judged.append(feedback)
+        return self.judged.count(feedback) == 1
+
+    def passage(self, app: str, passage_id: str) -> Any:
+        return {"shipping#2": FakePassage()}[passage_id]
+
+    def document_text(self, app: str, document_id: str) -> str:
+        return {"shipping": DOCUMENT}[document_id]
+
+    def apps(self) -> list[dict[str, Any]]:
+        return [{"name": name, "title": name.title()} for name in self.domains]
+
+    def ready(self) -> tuple[bool, dict[str, Any]]:
+        return self.is_ready, {"models": {"support": "support-3"}}
+
+    def fail_with(self, error: SwitchboardError | Exception | None) -> None:
+        self.failure = error
