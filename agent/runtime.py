@@ -30,6 +30,7 @@ from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine
 from agent.model.storage import load_model
+from agent.progress import Bar
 from agent.store import Store
 from agent.text import clean, redact
 from agent.types import Feedback, Message, Prediction, Reply
@@ -38,6 +39,8 @@ from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
 
 log = logging.getLogger("switchboard")
 
+Teach = Callable[[Domain, KnowledgeIndex, Backbone, Settings], Path]
+"""Trains an app's next version and gives its folder."""
 Advance = Callable[[int, int], None]
 """Called with (done, total)."""
 
@@ -55,9 +58,15 @@ class App:
     policy: Policy
 
 
-def load_domains(settings: Settings) -> dict[str, Domain]:
-    """The domains of all apps that ``settings`` reach, by name. Raises DomainError."""
-    return {name: Domain.load(folder) for name, folder in discover(settings.apps).items()}
+def load_domains(settings: Settings, only: str | None = None) -> dict[str, Domain]:
+    """The domains of all apps that ``settings`` reach (or of ``only``), by name.
+
+    Raises DomainError, UnknownAppError.
+    """
+    found = discover(settings.apps)
+    if only is not None and only not in found:
+        raise UnknownAppError(only, list(found))
+    return {name: Domain.load(folder) for name, folder in found.items() if only in (None, name)}
 
 
 def open_index(domain: Domain, data: Path, backbone: Backbone, progress: Advance | None = None) -> KnowledgeIndex:
@@ -97,24 +106,38 @@ class Agent:
         self._turns = [threading.Lock() for _ in range(256)]
 
     @classmethod
-    def open(cls, settings: Settings, *, backbone: Backbone | None = None, holder: str = "") -> Agent:
-        """Open the data folder and load every app's champion.
+    def open(
+        cls,
+        settings: Settings,
+        *,
+        backbone: Backbone | None = None,
+        holder: str = "",
+        only: str | None = None,
+        untrained: Teach | None = None,
+    ) -> Agent:
+        """Open the data folder and load every app's champion, or that of the app ``only``.
 
-        With ``holder`` (the address that will be served) other servers are kept off the folder.
+        With ``holder`` (the address that will be served) other servers are kept off the folder. ``untrained`` is
+        called for an app that has no model, and gives the folder of a new version, which is promoted.
 
-        Raises DomainError, BackboneError, StoreError, LockedError, and ModelError if an app has not been
-        trained or its champion is damaged.
+        Raises UnknownAppError, DomainError, BackboneError, StoreError, LockedError, and ModelError if an app
+        has no model or its champion is damaged.
         """
         torch.set_num_threads(settings.threads)
         store = Store.open(settings.data)
         try:
             if holder:
                 store.lock(holder)
+            domains = load_domains(settings, only)
             backbone = backbone or Backbone.load(settings.backbone, settings.device)
-            apps = {
-                name: build_app(domain, settings, open_index(domain, settings.data, backbone))
-                for name, domain in load_domains(settings).items()
-            }
+            apps = {}
+            for name, domain in domains.items():
+                with Bar(f"index {name}", "passages") as bar:
+                    index = open_index(domain, settings.data, backbone, bar.update)
+                apps[name] = build_app(domain, settings, index)
+                registry = ModelRegistry(settings.data, name)
+                if untrained and registry.champion() is None:
+                    registry.promote(untrained(domain, index, backbone, settings).name)
             agent = cls(settings, backbone, store, apps)
             for name in apps:
                 agent.load_champion(name)

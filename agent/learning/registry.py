@@ -56,11 +56,11 @@ class ModelRegistry:
     def champion(self) -> Path | None:
         """Folder of the version in service; None if nothing was promoted yet."""
         name = self._aliases().get(CHAMPION)
-        return None if name is None else self._folder_of(name)
+        return None if name is None else self.version_folder(name)
 
     def promote(self, name: str) -> None:
         """Let ``champion`` point at a version. Raises ModelError if there is no such version."""
-        self._folder_of(name)
+        self.version_folder(name)
         aliases = self._aliases() | {CHAMPION: name}
         aside = self.folder / "aliases.json.new"
         with aside.open("w", encoding="utf-8") as stream:
@@ -69,7 +69,8 @@ class ModelRegistry:
             os.fsync(stream.fileno())
         os.replace(aside, self.folder / "aliases.json")
 
-    def _folder_of(self, name: str) -> Path:
+    def version_folder(self, name: str) -> Path:
+        """Folder of a version. Raises ModelError naming those there are."""
         folder = self.folder / "versions" / name
         if not (folder / "manifest.json").is_file():
             there = ", ".join(v.name for v in self.versions()) or "none"

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from agent.learning.fit import Progress, fit
 from agent.learning.probe import fit_probe
 from agent.learning.registry import ModelRegistry, now
 from agent.learning.train import Row, TrainingRun, TrainingSet, TrainSettings
-from agent.model.adapters import AdapterConfig
+from agent.model.adapters import AdapterConfig, Method
 from agent.model.backbone import Backbone
 from agent.model.heads import ClassifierHead
 from agent.model.multitask import INTENT, QUERY, SENTIMENT, HeadSpec, ModelSpec, MultiTaskModel
@@ -38,6 +39,24 @@ class Recipe:
 
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     settings: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=6))
+
+
+RATES = {"lora": 1e-3, "dora": 1e-3, "adalora": 2e-3, "bottleneck": 1e-3, "full": 5e-5, "none": 0.0}
+"""Peak learning rate of each adapter method where none is given."""
+
+
+def recipe(
+    method: str = "lora",
+    rank: int = 16,
+    epochs: int = 6,
+    batch_size: int = 32,
+    learning_rate: float | None = None,
+    seed: int = 0,
+) -> Recipe:
+    """A recipe from plain values. Raises ConfigError for an unknown method."""
+    adapter = AdapterConfig(cast(Method, method), rank=rank, alpha=2.0 * rank)
+    rate = RATES[method] if learning_rate is None else learning_rate
+    return Recipe(adapter, TrainSettings(epochs=epochs, batch_size=batch_size, learning_rate=rate, seed=seed))
 
 
 def train_version(

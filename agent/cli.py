@@ -1,0 +1,284 @@
+"""The command ``switchboard``: what an operator and a developer type.
+
+Commands read their settings as the server does; an error that is ours is shown as one plain line, never
+as a traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from agent.config import Settings
+from agent.errors import DomainError, SwitchboardError, UnknownAppError
+
+app = typer.Typer(
+    name="switchboard",
+    help="Chat agents for domain apps: one small model, grounded answers, feedback that teaches.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+AppName = Annotated[str, typer.Argument(metavar="APP", help="Name of the app: its folder's name.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder. [default: data]")]
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings. [default: switchboard.toml]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def settings_of(config: Path | None = None, **overrides: Any) -> Settings:
+    """Settings from file, environment and options; sets up logging by them."""
+    settings = Settings.load(config, **overrides)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    for noisy in ("httpx", "transformers", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    return settings
+
+
+def main() -> None:
+    """Entry point; turns our errors into one line and exit status 1, Ctrl-C into 130."""
+    from index.documents import KnowledgeError
+
+    try:
+        app()
+    except (SwitchboardError, KnowledgeError) as error:
+        err.print(f"[red]Error:[/red] {_plain(error)}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("Stopped. What was under way goes on from its last checkpoint next time.")
+        sys.exit(130)
+
+
+def _plain(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. [default: 7860]")] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Serve the page and the API; an app without a model is trained first."""
+    import uvicorn
+
+    from agent.ports import check_port
+    from agent.server import create_app
+    from agent.teach import teach
+    from agent.runtime import Agent
+
+    settings = settings_of(config, host=host, port=port, data=data)
+    check_port(settings.host, settings.port)
+    agent = Agent.open(settings, holder=settings.address, untrained=teach)
+    try:
+        server = create_app(agent)
+        out.print(f"\n[bold]Switchboard is ready:[/bold] {settings.address}\n", highlight=False)
+        uvicorn.run(server, host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    finally:
+        agent.close()
+
+
+@app.command()
+def chat(name: AppName, data: Data = None, config: Config = None) -> None:
+    """Talk to an app in the terminal; an empty line or Ctrl-D ends."""
+    from rich.markdown import Markdown
+
+    from agent.errors import BadInputError
+    from agent.runtime import Agent
+    from agent.types import Message
+
+    settings = settings_of(config, data=data, log_level="warning")
+    agent = Agent.open(settings, only=name)
+    conversation: str | None = None
+    try:
+        out.print(agent.domains[name].greeting)
+        while True:
+            try:
+                text = out.input("[bold]you:[/bold] ")
+            except EOFError:
+                break
+            if not text.strip():
+                break
+            try:
+                reply = agent.reply(Message(name, text, "terminal", conversation))
+            except BadInputError as error:
+                err.print(str(error))
+                continue
+            conversation = reply.conversation_id
+            out.print(Markdown(reply.text))
+            for number, citation in enumerate(reply.citations, 1):
+                out.print(f"  [dim]\\[{number}] {_escape(citation.title)} ({_escape(citation.source)})[/dim]")
+            out.print(f"  [dim]{_escape(reply.route.kind)}: {_escape(reply.route.reason)}[/dim]")
+    finally:
+        agent.close()
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+@app.command()
+def train(
+    name: AppName,
+    method: Annotated[
+        str, typer.Option(help="lora, dora, adalora, bottleneck, full or none (the heads alone).")
+    ] = "lora",
+    rank: Annotated[int, typer.Option(min=1, help="Rank of LoRA, width of a bottleneck.")] = 16,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the examples at the most.")] = 6,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples a step.")] = 32,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak rate of the adapter. [default: by method]")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same data, same machine: the same model.")] = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Do not go on from an interrupted run.")] = False,
+    promote: Annotated[bool, typer.Option(help="Serve the new version.")] = True,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Train an app's model; Ctrl-C is safe, and the same command goes on where it stopped."""
+    from agent.learning.retrain import recipe
+    from agent.teach import teach_app
+
+    settings = settings_of(config, data=data)
+    chosen = recipe(method, rank, epochs, batch_size, learning_rate, seed)
+    teach_app(settings, name, chosen, fresh=fresh, promote=promote)
+
+
+@app.command()
+def evaluate(
+    name: AppName,
+    version: Annotated[str | None, typer.Option(help="Version to evaluate. [default: the champion]")] = None,
+    html: Annotated[Path | None, typer.Option(help="Where to write the HTML report. [default: beside the version]")] = None,
+    as_json: AsJson = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Measure a model on the app's test split: a table, an HTML report with plots, and JSON."""
+    from agent.learning.report import print_report, write_html
+    from agent.teach import evaluate_app
+
+    settings = settings_of(config, data=data)
+    report, folder = evaluate_app(settings, name, version)
+    folder.mkdir(parents=True, exist_ok=True)
+    page = html or folder / "report.html"
+    write_html(report, page)
+    (folder / "report.json").write_text(json.dumps(report.to_dict(), indent=1) + "\n", encoding="utf-8")
+    if as_json:
+        print(json.dumps(report.to_dict()))
+    else:
+        print_report(report, out)
+        out.print(f"Report with plots: {page}\nJSON: {folder / 'report.json'}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def check(name: AppName, config: Config = None) -> None:
+    """Name every mistake in an app's files, with file and line."""
+    from agent.domain import Domain, discover
+
+    found = discover(settings_of(config).apps)
+    if name not in found and not Path(name).is_dir():
+        raise UnknownAppError(name, list(found))
+    folder = found.get(name, Path(name))
+    mistakes = Domain.check(folder)
+    if mistakes:
+        raise DomainError(folder.name, mistakes)
+    out.print(f"{folder.name}: no mistakes.", highlight=False)
+
+
+@app.command()
+def index(name: AppName, data: Data = None, config: Config = None) -> None:
+    """Bring an app's knowledge index level with its documents."""
+    from agent.model.backbone import Backbone
+    from agent.progress import Bar
+    from agent.runtime import open_index
+    from agent.teach import domain_of
+
+    settings = settings_of(config, data=data)
+    with Bar("index", "passages") as bar:
+        built = open_index(domain_of(settings, name), settings.data, Backbone.load(settings.backbone, settings.device), bar.update)
+    out.print(f"{name}: {len(built)} passages of {len(built.documents())} documents, FAISS {built.kind}.", highlight=False)
+
+
+@app.command()
+def predict(
+    name: AppName,
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts; none reads lines from standard input.")] = None,
+    as_json: AsJson = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """What the model reads in each text: intent, out-of-scope score, sentiment."""
+    from agent.teach import load_champion
+    from agent.text import clean
+
+    settings = settings_of(config, data=data)
+    given = texts or [line for line in sys.stdin.read().splitlines() if line.strip()]
+    cleaned = [clean(text, settings.max_message_chars) for text in given]
+    predictions = load_champion(settings, name).predict(cleaned)
+    if as_json:
+        for p in predictions:
+            row = {
+                "text": p.text,
+                "intents": {r.name: round(r.confidence, 4) for r in p.intents[:5]},
+                "out_of_scope": round(p.out_of_scope, 4),
+                "sentiment": {k: round(v, 4) for k, v in p.sentiment.scores.items()} if p.sentiment else None,
+                "model_version": p.model_version,
+            }
+            print(json.dumps(row, ensure_ascii=False))
+        return
+    table = Table("text", "intent", "confidence", "out of scope", "sentiment")
+    for p in predictions:
+        scope = f"{p.out_of_scope:.2f}" + (" *" if p.out_of_scope >= p.out_of_scope_threshold else "")
+        feeling = f"{p.sentiment.label} {p.sentiment.scores[p.sentiment.label]:.2f}" if p.sentiment else ""
+        table.add_row(_escape(p.text), p.intent or "", f"{p.confidence:.2f}", scope, feeling)
+    out.print(table)
+
+
+@app.command()
+def versions(name: AppName, as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
+    """List an app's model versions and which one is in service."""
+    from agent.learning.registry import ModelRegistry
+
+    settings = settings_of(config, data=data)
+    found = ModelRegistry(settings.data, name).versions()
+    if as_json:
+        rows = [{"version": v.name, "created": v.created, "champion": v.champion, "figures": v.figures} for v in found]
+        print(json.dumps(rows))
+        return
+    if not found:
+        out.print(f"{name}: no versions yet. Run: switchboard train {name}", highlight=False)
+        return
+    table = Table("version", "created", "in service", "validation")
+    for v in found:
+        figures = ", ".join(f"{k} {x:.3f}" for k, x in v.figures.get("validation", {}).items())
+        table.add_row(v.name, v.created, "champion" if v.champion else "", figures)
+    out.print(table)
+
+
+@app.command()
+def doctor(as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
+    """Look over machine, weights, data, disk and versions; exit status 1 if something is wrong."""
+    from agent.doctor import examine
+
+    findings = examine(settings_of(config, data=data))
+    if as_json:
+        print(json.dumps([{"what": f.what, "ok": f.ok, "found": f.found, "remedy": f.remedy} for f in findings]))
+    else:
+        table = Table("what", "", "found", "remedy")
+        for f in findings:
+            table.add_row(f.what, "[green]ok[/green]" if f.ok else "[red]no[/red]", _escape(f.found), _escape(f.remedy))
+        out.print(table)
+    if not all(f.ok for f in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,112 @@
+"""From an app's name to a trained or measured model: what the commands and the server's first start share."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from agent.config import Settings
+from agent.domain import Domain, discover
+from agent.errors import ModelError, UnknownAppError
+from agent.learning.data import Dataset, load_dataset
+from agent.learning.registry import ModelRegistry
+from agent.learning.retrain import Recipe, Vectors, train_version
+from agent.model.backbone import Backbone
+from agent.model.multitask import MultiTaskModel
+from agent.model.storage import load_model
+from agent.progress import Bar, StepProgress
+from agent.runtime import open_index
+from index.knowledge import KnowledgeIndex
+
+if TYPE_CHECKING:
+    from agent.learning.evaluate import Report
+
+
+def domain_of(settings: Settings, name: str) -> Domain:
+    """The app's domain. Raises UnknownAppError or DomainError."""
+    found = discover(settings.apps)
+    if name not in found:
+        raise UnknownAppError(name, list(found))
+    return Domain.load(found[name])
+
+
+def dataset_of(domain: Domain, index: KnowledgeIndex, folder: Path) -> Dataset:
+    """The examples in ``folder``; a question's intent is the one in its article's front matter."""
+    intents = {d.id: d.metadata["intent"] for d in index.documents() if "intent" in d.metadata}
+    return load_dataset(folder, intents)
+
+
+def documents_of(index: KnowledgeIndex) -> dict[str, list[Vectors]]:
+    """Frozen vectors of the passages of each document, by document id."""
+    found: dict[str, list[Vectors]] = {}
+    for passage in index.passages():
+        found.setdefault(passage.document_id, []).append(index.vector(passage.id))
+    return found
+
+
+def teach(
+    domain: Domain,
+    index: KnowledgeIndex,
+    backbone: Backbone,
+    settings: Settings,
+    recipe: Recipe | None = None,
+) -> Path:
+    """Train the app's next version with a progress bar. Raises TrainingError."""
+    torch.set_num_threads(settings.threads)
+    registry = ModelRegistry(settings.data, domain.name)
+    with StepProgress(f"train {domain.name}") as progress:
+        return train_version(
+            registry,
+            backbone,
+            dataset_of(domain, index, domain.folder),
+            list(domain.intents),
+            documents_of(index),
+            recipe or Recipe(),
+            progress,
+        )
+
+
+def teach_app(settings: Settings, name: str, recipe: Recipe, *, fresh: bool, promote: bool) -> Path:
+    """Train the app by name, from its documents to a version, and promote it if asked to."""
+    began = time.monotonic()
+    domain = domain_of(settings, name)
+    backbone = Backbone.load(settings.backbone, settings.device)
+    registry = ModelRegistry(settings.data, name)
+    if fresh:
+        shutil.rmtree(registry.folder / "checkpoint", ignore_errors=True)
+    with Bar(f"index {name}", "passages") as bar:
+        index = open_index(domain, settings.data, backbone, bar.update)
+    folder = teach(domain, index, backbone, settings, recipe)
+    if promote:
+        registry.promote(folder.name)
+    print(f"{name}: version {folder.name}{' is in service' if promote else ''}, {time.monotonic() - began:.0f} s.")
+    return folder
+
+
+def load_champion(settings: Settings, name: str, version: str | None = None) -> MultiTaskModel:
+    """A version of the app's model, merged; the champion by default. Raises ModelError if there is none."""
+    domain_of(settings, name)
+    registry = ModelRegistry(settings.data, name)
+    folder = registry.version_folder(version) if version else registry.champion()
+    if folder is None:
+        raise ModelError(f"App '{name}' has no trained model in {settings.data}. Run: switchboard train {name}")
+    torch.set_num_threads(settings.threads)
+    return load_model(folder, Backbone.load(settings.backbone, settings.device)).merge()
+
+
+def evaluate_app(settings: Settings, name: str, version: str | None) -> tuple[Report, Path]:
+    """Measure a version on the app's test split; the report and the folder where it belongs."""
+    from agent.learning.evaluate import evaluate_model
+
+    domain = domain_of(settings, name)
+    model = load_champion(settings, name, version)
+    index = open_index(domain, settings.data, model.backbone)
+    test = dataset_of(domain, index, domain.folder / "test")
+    documents = {document: np.stack(vectors) for document, vectors in documents_of(index).items()}
+    report = evaluate_model(model, test, documents)
+    return report, ModelRegistry(settings.data, name).folder / "reports" / model.version

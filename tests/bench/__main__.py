@@ -1,0 +1,34 @@
+"""``python -m tests.bench [NAME ...]``: run the named benches, or all."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from tests.bench import data
+from tests.bench.result import show
+
+NAMES = ("banking77", "sst2", "clinc150", "clinc150_oos", "clinc150_oos_threshold", "stackfaq", "bankfaqs", "calibration", "support")
+
+
+def main() -> None:
+    """Run each bench; the last line printed is the last one's JSON."""
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    names = sys.argv[1:] or list(NAMES)
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        sys.exit(f"No bench '{unknown[0]}'. Available: {', '.join(NAMES)}.")
+    if not Path("tests/bench").is_dir():
+        sys.exit("Run this from the project's root folder.")
+    data.require()
+    for name in names:
+        began = time.monotonic()
+        result = importlib.import_module(f"tests.bench.{name}").measure()
+        show(result, time.monotonic() - began)
+
+
+if __name__ == "__main__":
+    main()
