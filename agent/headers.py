@@ -22,9 +22,9 @@ PAGE_POLICY = (
     "connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 _PLAIN = re.compile(r"/(v1|knowledge)/.*|/(docs|openapi\.json|healthz|readyz)")
-# What Gradio's page needs for text: its queue, its heartbeat, its theme and the files it serves of ours.
+# What Gradio's page needs for text: its queue, calls that do not queue, its heartbeat, its theme, our files.
 _OPEN_GRADIO = re.compile(
-    r"(queue/(join|data|status)|heartbeat/[\w-]+|cancel|reset/?|startup-events|app_id/?|theme\.css|file=(?!.*//).+)"
+    r"(queue/(join|data|status)|run/predict|heartbeat/[\w-]+|cancel|reset/?|startup-events|app_id/?|theme\.css|file=(?!.*//).+)"
 )
 _CLOSED = re.compile(
     r"(.*/)?(config/?|monitoring(/.*)?|login/?|logout|redoc|deep_link)|.+/(docs|openapi\.json)", re.DOTALL
@@ -74,7 +74,6 @@ class SecureHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(headers_for(scope["path"]))
-                del headers["server"]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

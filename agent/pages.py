@@ -62,12 +62,13 @@ def knowledge_page(passage: Passage, document: str, span: tuple[int, int] | None
     page = f", page {passage.page}" if passage.page is not None else ""
     about = escape(" \u00b7 ".join(part for part in (where, passage.source + page) if part))
     # autofocus brings the passage into view without a script.
-    body = (
-        f"<h1>{escape(passage.title)}</h1><p class='about'>{about}</p><article>"
+    article = (
         f"{render(before.translate(_UNMARKED))}"
         f"<section id='passage' class='passage' tabindex='-1' autofocus>{_highlighted(render(marked))}</section>"
-        f"{render(after.translate(_UNMARKED))}</article>"
+        f"{render(after.translate(_UNMARKED))}"
     )
+    heading = "" if "<h1>" in article else f"<h1>{escape(passage.title)}</h1>"
+    body = f"<p class='about'>{about}</p>{heading}<article>{article}</article>"
     return _page(passage.title, body)
 
 
@@ -112,11 +113,11 @@ def _highlighted(html: str) -> str:
     return "".join(parts)
 
 
-def docs_page(openapi: Mapping[str, Any]) -> str:
-    """The OpenAPI document as a page: every call with its fields, an example, and its answers."""
+def docs_page(openapi: Mapping[str, Any], base: str) -> str:
+    """The OpenAPI document as a page: every call with its fields, an example under ``base``, and its answers."""
     schemas = openapi.get("components", {}).get("schemas", {})
     calls = [
-        _call(method, path, call, schemas)
+        _call(method, path, call, schemas, base)
         for path, methods in openapi["paths"].items()
         for method, call in methods.items()
     ]
@@ -130,7 +131,7 @@ def docs_page(openapi: Mapping[str, Any]) -> str:
     return _page("API", body)
 
 
-def _call(method: str, path: str, call: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+def _call(method: str, path: str, call: Mapping[str, Any], schemas: Mapping[str, Any], base: str) -> str:
     parts = [
         f"<section class='call'><h2><code>{method.upper()} {escape(path)}</code></h2>",
         f"<p><strong>{escape(call.get('summary', ''))}.</strong></p>{_markdown(call.get('description', ''))}",
@@ -142,7 +143,7 @@ def _call(method: str, path: str, call: Mapping[str, Any], schemas: Mapping[str,
         fields = "".join(_field(name, field, name in required) for name, field in schema["properties"].items())
         example = {name: _resolved(schema["properties"][name], schemas) for name in required}
         request = {name: (field.get("examples") or field.get("enum") or ["..."])[0] for name, field in example.items()}
-        command = f"curl {path} -H 'Content-Type: application/json' -d '{json.dumps(request)}'"
+        command = f"curl {base}{path} -H 'Content-Type: application/json' \\\n  -d '{json.dumps(request)}'"
         parts.append(f"<table><tr><th>field<th>type<th>what</tr>{fields}</table><pre>{escape(command)}</pre>")
     for status, answer in call.get("responses", {}).items():
         example = answer.get("content", {}).get("application/json", {}).get("example")
@@ -166,7 +167,8 @@ def _field(name: str, field: Mapping[str, Any], required: bool) -> str:
         for option in kinds
         if "type" in option and option["type"] != "null"
     )
-    need = "needed" if required else f"default {json.dumps(field.get('default'))}"
+    default = field.get("default")
+    need = "needed" if required else f"default {json.dumps(default)}" if default not in (None, "") else "optional"
     what = escape(f"{field.get('description', '')} ({need})".strip())
     return f"<tr><td><code>{escape(name)}</code><td>{escape(kind)}<td>{what}</tr>"
 

@@ -90,8 +90,8 @@ def _add_pages(app: FastAPI, agent: Service) -> None:
         return JSONResponse(body, 200 if ready else 503)
 
     @app.get("/docs", include_in_schema=False)
-    def docs() -> Response:
-        return HTMLResponse(docs_page(app.openapi()))
+    def docs(request: Request) -> Response:
+        return HTMLResponse(docs_page(app.openapi(), str(request.base_url).rstrip("/")))
 
     @app.get("/knowledge/{name}/{passage_id:path}", include_in_schema=False)
     def knowledge(name: str, passage_id: str, s: str | None = None) -> Response:

@@ -38,6 +38,7 @@ def test_the_document_is_shown_whole_with_the_sentence_marked(http: TestClient) 
     assert "Parcels leave <em>daily</em>" in answer.text
     assert "<strong><mark>They take three days.</mark></strong> Call us." in answer.text
     assert "<h2>Costs</h2>" in answer.text
+    assert answer.text.count("<h1>") == 1
     assert answer.text.index("daily") < answer.text.index("id='passage'") < answer.text.index("Costs")
 
 
@@ -137,6 +138,6 @@ def test_the_description_page_lists_every_call(http: TestClient) -> None:
     for path, methods in http.get("/openapi.json").json()["paths"].items():
         for method in methods:
             assert f"<code>{method.upper()} {path}</code>" in text
-    assert "curl /v1/messages" in text
+    assert "curl http://localhost/v1/messages" in text
     assert "&quot;conversation_id&quot;" in text
     assert not re.search(r"(src|href)='?\"?https?:", text)

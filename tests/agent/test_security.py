@@ -250,7 +250,7 @@ def test_raw_requests_over_a_socket(agent: FakeAgent) -> None:
         *("chat/config", "chat/docs", "chat/openapi.json", "gradio_api/deep_link"),
         *("gradio_api/upload", "gradio_api/upload_progress", "gradio_api/info", "gradio_api/openapi.json"),
         *(
-            "gradio_api/run/predict",
+            "gradio_api/run/chat",
             "gradio_api/call/chat",
             "gradio_api/api/predict",
             "gradio_api/proxy=https://x.example",
@@ -274,7 +274,13 @@ def test_gradios_other_routes_are_closed(http: TestClient, path: str) -> None:
             "/gradio_api/heartbeat/ab12",
             "/gradio_api/file=/a/b.png",
         ),
-        *("/gradio_api/cancel", "/gradio_api/reset", "/chat/gradio_api/queue/join", "/knowledge/support/config"),
+        *(
+            "/gradio_api/cancel",
+            "/gradio_api/run/predict",
+            "/gradio_api/reset",
+            "/chat/gradio_api/queue/join",
+            "/knowledge/support/config",
+        ),
         "/knowledge/support/gradio_api/upload",
     ],
 )
