@@ -11,12 +11,20 @@ import torch
 
 from agent.model.backbone import Backbone
 
-WORDS = """the a i my you is are was where what how can not do to of for on it in me order parcel boots tent refund return
-shoes card charged twice hello thanks person late broken size wash open shop help please wrong money ship norway box
-great awful fine moon landing fake weather""".split()
+# fmt: off
+WORDS = [
+    "the", "a", "i", "my", "you", "is", "are", "was", "where", "what", "how", "can", "not", "do", "to", "of",
+    "for", "on", "it", "in", "me", "order", "parcel", "boots", "tent", "refund", "return", "shoes", "card",
+    "charged", "twice", "hello", "thanks", "person", "late", "broken", "size", "wash", "open", "shop", "help",
+    "please", "wrong", "money", "ship", "norway", "box", "great", "awful", "fine", "moon", "landing", "fake",
+    "weather",
+]
+# fmt: on
 
 
-def make_backbone_folder(folder: Path, *, pooling: str = "mean", prompts: dict[str, str] | None = None, seed: int = 0) -> Path:
+def make_backbone_folder(
+    folder: Path, *, pooling: str = "mean", prompts: dict[str, str] | None = None, seed: int = 0
+) -> Path:
     """Write a two-layer BERT of random weights with a small vocabulary, laid out as sentence-transformers does."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordPiece
@@ -31,10 +39,14 @@ def make_backbone_folder(folder: Path, *, pooling: str = "mean", prompts: dict[s
     tokenizer = Tokenizer(WordPiece({p: i for i, p in enumerate(pieces)}, unk_token="[UNK]"))
     tokenizer.normalizer = BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = BertPreTokenizer()
-    tokenizer.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    names = {
+        "pad_token": "[PAD]",
+        "unk_token": "[UNK]",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+        "mask_token": "[MASK]",
+    }
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=len(pieces),
@@ -49,7 +61,9 @@ def make_backbone_folder(folder: Path, *, pooling: str = "mean", prompts: dict[s
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text(
-        json.dumps({"word_embedding_dimension": 32, f"pooling_mode_{pooling}_token{'s' if pooling != 'cls' else ''}": True})
+        json.dumps(
+            {"word_embedding_dimension": 32, f"pooling_mode_{pooling}_token{'s' if pooling != 'cls' else ''}": True}
+        )
     )
     kinds = [("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")]
     (folder / "modules.json").write_text(

@@ -1,0 +1,1 @@
+"""Knowledge: documents, passages and the index that finds them. Knows nothing of agents."""
