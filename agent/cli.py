@@ -75,9 +75,9 @@ def serve(
     import uvicorn
 
     from agent.ports import check_port
+    from agent.runtime import Agent
     from agent.server import create_app
     from agent.teach import teach
-    from agent.runtime import Agent
 
     settings = settings_of(config, host=host, port=port, data=data)
     check_port(settings.host, settings.port)
@@ -160,7 +160,9 @@ def train(
 def evaluate(
     name: AppName,
     version: Annotated[str | None, typer.Option(help="Version to evaluate. [default: the champion]")] = None,
-    html: Annotated[Path | None, typer.Option(help="Where to write the HTML report. [default: beside the version]")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Where to write the HTML report. [default: beside the version]")
+    ] = None,
     as_json: AsJson = False,
     data: Data = None,
     config: Config = None,
@@ -207,8 +209,12 @@ def index(name: AppName, data: Data = None, config: Config = None) -> None:
 
     settings = settings_of(config, data=data)
     with Bar("index", "passages") as bar:
-        built = open_index(domain_of(settings, name), settings.data, Backbone.load(settings.backbone, settings.device), bar.update)
-    out.print(f"{name}: {len(built)} passages of {len(built.documents())} documents, FAISS {built.kind}.", highlight=False)
+        built = open_index(
+            domain_of(settings, name), settings.data, Backbone.load(settings.backbone, settings.device), bar.update
+        )
+    out.print(
+        f"{name}: {len(built)} passages of {len(built.documents())} documents, FAISS {built.kind}.", highlight=False
+    )
 
 
 @app.command()

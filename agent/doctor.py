@@ -37,11 +37,14 @@ def _machine() -> Finding:
 
     memory = psutil.virtual_memory()
     devices = ["cuda" if torch.cuda.is_available() else "", "mps" if torch.backends.mps.is_available() else "", "cpu"]
-    found = (
-        f"Python {platform.python_version()}, {os.cpu_count()} cores, "
-        f"{memory.available / 1024**3:.1f} of {memory.total / 1024**3:.1f} GiB memory free, {', '.join(filter(None, devices))}"
+    free = f"{memory.available / 1024**3:.1f} of {memory.total / 1024**3:.1f} GiB memory free"
+    found = ", ".join([f"Python {platform.python_version()}", f"{os.cpu_count()} cores", free, *filter(None, devices)])
+    return Finding(
+        "machine",
+        memory.available > LEAST_MEMORY,
+        found,
+        "" if memory.available > LEAST_MEMORY else "Free some memory: 2 GiB are needed.",
     )
-    return Finding("machine", memory.available > LEAST_MEMORY, found, "" if memory.available > LEAST_MEMORY else "Free some memory: 2 GiB are needed.")
 
 
 def _libraries() -> Finding:
@@ -50,7 +53,9 @@ def _libraries() -> Finding:
 
 
 def _sqlite() -> Finding:
-    from agent.store import SAFE_SQLITE, sqlite3
+    import pysqlite3 as sqlite3
+
+    from agent.store import SAFE_SQLITE
 
     safe = sqlite3.sqlite_version_info >= SAFE_SQLITE
     return Finding("SQLite", safe, sqlite3.sqlite_version, "" if safe else "Install pysqlite3 0.6.1 or later.")
@@ -75,7 +80,11 @@ def _weights(settings: Settings) -> Finding:
         backbone = Backbone.load(settings.backbone, settings.device)
     except SwitchboardError as error:
         return Finding("backbone", False, settings.backbone or "bundled", str(error))
-    return Finding("backbone", True, f"{backbone.name}, {backbone.dimension} wide, on {backbone.device}, sha256 {backbone.weights_sha256[:12]}")
+    return Finding(
+        "backbone",
+        True,
+        f"{backbone.name}, {backbone.dimension} wide, on {backbone.device}, sha256 {backbone.weights_sha256[:12]}",
+    )
 
 
 def _apps(settings: Settings) -> list[Finding]:
@@ -87,14 +96,23 @@ def _apps(settings: Settings) -> list[Finding]:
     for name, folder in discover(settings.apps).items():
         mistakes = Domain.check(folder)
         findings.append(
-            Finding(f"app {name}", not mistakes, f"{len(mistakes)} mistakes", f"Run: switchboard check {name}" if mistakes else "")
+            Finding(
+                f"app {name}",
+                not mistakes,
+                f"{len(mistakes)} mistakes",
+                f"Run: switchboard check {name}" if mistakes else "",
+            )
         )
         try:
             champion = ModelRegistry(settings.data, name).champion()
             if champion is not None:
                 verify(champion)
             said = f"version {champion.name}" if champion else "none yet"
-            findings.append(Finding(f"model {name}", champion is not None, said, "" if champion else f"Run: switchboard train {name}"))
+            findings.append(
+                Finding(
+                    f"model {name}", champion is not None, said, "" if champion else f"Run: switchboard train {name}"
+                )
+            )
         except SwitchboardError as error:
             findings.append(Finding(f"model {name}", False, "damaged", str(error)))
     return findings

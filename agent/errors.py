@@ -3,6 +3,7 @@
     SwitchboardError
     ├── ConfigError            a setting is unknown, of a wrong type, or contradicts another
     ├── DomainError            an app's declaration has mistakes (``mistakes`` lists them all)
+    ├── ActionError            an app's action could not do its work; the dialogue says so and goes on
     ├── UnknownAppError        no app of that name
     ├── BadInputError          a message or request that cannot be taken (``code`` names why)
     ├── ConversationError      no such conversation for this client
@@ -41,6 +42,10 @@ class DomainError(SwitchboardError):
         self.app = app
         self.mistakes = list(mistakes)
         super().__init__(f"App '{app}' has {len(self.mistakes)} mistake(s):\n" + "\n".join(self.mistakes))
+
+
+class ActionError(SwitchboardError):
+    """An app's action could not do its work, and nothing was changed; the message is for the log."""
 
 
 class UnknownAppError(SwitchboardError):

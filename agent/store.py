@@ -143,10 +143,11 @@ class Store:
     def may_use(row: ConversationRow, client_id: str, claimed: bool) -> bool:
         """Whether this client may read and continue the conversation.
 
-        Once its own client has come back with its identity, nobody else may; before that the id is the
-        secret. ``claimed`` says whether ``client_id`` was proved rather than issued a moment ago.
+        A client that proves an identity (``claimed``) may use its own conversations alone. One without may go on
+        by the id, which is the secret then, as long as the conversation's own client has not come back with
+        its identity.
         """
-        return not row.claimed or (claimed and row.client_id == client_id)
+        return row.client_id == client_id if claimed else not row.claimed
 
     def resume(self, conversation_id: str, client_id: str, claimed: bool) -> ConversationRow:
         """The conversation for its client, claimed from now on if the client proved its identity.
@@ -230,7 +231,11 @@ class Store:
                 "WHERE m.id = ? AND m.role = 'bot'",
                 [feedback.message_id],
             )
-            if not rows or not self.may_use(_conversation(rows[0]), feedback.client_id, claimed=True):
+            if not rows:
+                raise ConversationError(feedback.message_id)
+            conversation = _conversation(rows[0])
+            # Of an unclaimed conversation the message's id is the secret, whatever identity came with it.
+            if conversation.claimed and conversation.client_id != feedback.client_id:
                 raise ConversationError(feedback.message_id)
             same = (
                 "SELECT id FROM feedback WHERE message_id = :message_id AND client_id = :client_id "

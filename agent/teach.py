@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from index.knowledge import KnowledgeIndex
 
 from agent.config import Settings
 from agent.domain import Domain, discover
@@ -21,7 +22,6 @@ from agent.model.multitask import MultiTaskModel
 from agent.model.storage import load_model
 from agent.progress import Bar, StepProgress
 from agent.runtime import open_index
-from index.knowledge import KnowledgeIndex
 
 if TYPE_CHECKING:
     from agent.learning.evaluate import Report

@@ -1,37 +1,49 @@
 """KnowledgeIndex: passages by meaning (FAISS) and by words (full text), fused, with the sentence that answers.
 
-It takes ``encode`` as an argument and knows nothing of who asks. Saving lies in ``index.storage``.
+It takes ``encode`` as an argument and knows nothing of who asks. A stored index (see ``index.storage``) holds
+
+    documents.jsonl        a document a line, with the places of its passages and their sentences
+    passages.faiss         the passages' vectors, by number
+    sentences.safetensors  the sentences' vectors, float16, in the order of documents.jsonl
+
+and its manifest names format, backbone hash, dimension, metric and kind (flat or ivf).
 """
 
 from __future__ import annotations
 
+import heapq
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
-import faiss
 import numpy as np
-from numpy.typing import NDArray
 
-from index.chunking import chunk, split_sentences
-from index.documents import Document, DocumentError, IndexDamagedError, Passage, load_folder
+from index import records
+from index.chunking import chunk, embedded_text, plain, split_sentences
+from index.documents import load_folder
 from index.lexical import LexicalIndex
+from index.records import Entry
+from index.storage import read_files, write_files
+from index.types import Document, DocumentError, IndexDamagedError, KnowledgeError, Passage
+from index.vectors import FLAT_LIMIT, METRIC, Kind, VectorIndex, Vectors
 
-__all__ = ["Encode", "Hit", "IndexDamagedError", "KnowledgeIndex", "SyncReport"]
+__all__ = ["Encode", "Hit", "IndexDamagedError", "KnowledgeError", "KnowledgeIndex", "SyncReport"]
 
-Vectors = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Vectors]
 """Texts to vectors of unit length, (N, D)."""
 Progress = Callable[[int, int], None]
-Kind = Literal["flat", "ivf"]
+"""Called with (texts encoded, texts in all)."""
 
-FLAT_LIMIT = 20_000
-"""Passages up to which every one is compared; above, inverted lists (HNSW cannot remove)."""
-LEXICAL_WEIGHT = 0.2
-"""Share of the words in the fused score."""
+Prepared = tuple[Entry, Vectors]
+"""A passage and its vector (D,)."""
+
+LEXICAL_WEIGHT = 0.3
+"""Share of the words in the fused score; the rest is the meaning's."""
+SENTENCE_SHARE = 0.3
+"""Share of the nearest sentence in the meaning's part; the rest is the whole passage's."""
 CANDIDATES = 50
+"""Passages that each of the two searches puts forward."""
 ENCODE_AT_ONCE = 64
 
 
@@ -41,15 +53,17 @@ class Hit:
 
     passage: Passage
     score: float
-    """Fused, 0 to 1."""
+    """Fused from ``dense``, ``nearest`` and ``lexical`` (see ``fuse``), 0 to 1."""
     dense: float
-    """Cosine to the query vector, -1 to 1."""
+    """Cosine of passage and query vector, -1 to 1."""
     lexical: float
-    """BM25 relative to the best possible for these words here, 0 to 1."""
+    """BM25 over the most that a passage could reach with these words, 0 to 1."""
     sentence: str
     start: int
     end: int
-    """``passage.text[start:end] == sentence``, the sentence that answers best."""
+    """``passage.text[start:end] == sentence``, the sentence nearest to the query vector."""
+    nearest: float = 0.0
+    """Cosine of that sentence and the query vector, -1 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,46 +76,48 @@ class SyncReport:
     failed: list[DocumentError] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Entry:
-    """A passage with its vector and those of its sentences."""
-
-    passage: Passage
-    vector: Vectors
-    spans: list[tuple[int, int]]
-    sentences: NDArray[np.float16]
-    """(S, D), unit length."""
-
-
 class KnowledgeIndex:
-    """The passages of one app's documents. Any number of threads may search while one changes it."""
+    """The passages of one app's documents.
+
+    Any number of threads may search while one changes it: a change is prepared aside and put in place under
+    a lock, so that a search sees all of it or nothing.
+    """
 
     def __init__(self, dimension: int, backbone_hash: str, *, flat_limit: int = FLAT_LIMIT) -> None:
-        faiss.omp_set_num_threads(1)
+        """An empty index of vectors with ``dimension`` numbers, made by the backbone of that hash.
+
+        Up to ``flat_limit`` passages every one is compared; above, inverted lists are used.
+        """
         self.dimension = dimension
         self.backbone_hash = backbone_hash
-        self._flat_limit = flat_limit
-        self._lock = threading.RLock()
+        self._writing = threading.Lock()
+        self._lock = threading.Lock()
         self._documents: dict[str, Document] = {}
+        self._numbers: dict[str, list[int]] = {}  # of a document's passages, in order
         self._entries: dict[int, Entry] = {}
         self._number_of: dict[str, int] = {}
         self._next = 0
         self._lexical = LexicalIndex()
-        self.kind: Kind = "flat"
-        """How FAISS is laid out: flat up to the limit, ivf above."""
-        self._faiss: Any = self._empty("flat")
+        self._vectors = VectorIndex(dimension, flat_limit)
 
     def __len__(self) -> int:
+        """Number of passages."""
         return len(self._entries)
 
+    @property
+    def kind(self) -> Kind:
+        """How the vectors are laid out: "flat" or "ivf", chosen by size."""
+        return self._vectors.kind
+
     def documents(self) -> list[Document]:
+        """All documents."""
         with self._lock:
             return list(self._documents.values())
 
     def passages(self) -> list[Passage]:
         """All passages, document by document."""
         with self._lock:
-            return [entry.passage for entry in self._entries.values()]
+            return [self._entries[n].passage for numbers in self._numbers.values() for n in numbers]
 
     def passage(self, passage_id: str) -> Passage:
         """Raises KeyError if there is no such passage."""
@@ -109,161 +125,199 @@ class KnowledgeIndex:
             return self._entries[self._number_of[passage_id]].passage
 
     def vector(self, passage_id: str) -> Vectors:
-        """The passage's vector, (D,). Raises KeyError."""
+        """The passage's vector, shape (D,), unit length. Raises KeyError if there is no such passage."""
         with self._lock:
-            return self._entries[self._number_of[passage_id]].vector
+            return self._vectors.vector(self._number_of[passage_id])
 
     def document_text(self, document_id: str) -> str:
-        """The document's whole text. Raises KeyError."""
+        """The document's whole text. Raises KeyError if there is no such document."""
         with self._lock:
             return self._documents[document_id].text
 
     def sync(self, folder: Path, encode: Encode, progress: Progress | None = None) -> SyncReport:
-        """Bring the index level with a folder: only documents whose content hash changed are read anew.
+        """Bring the index level with a folder; a folder that does not exist holds nothing.
 
-        A file that cannot be read is named in ``failed``; what the index had of it stays.
+        Only documents whose content changed are embedded, only files whose bytes changed are parsed. A file
+        that cannot be read is named in ``failed``; what the index had of it stays.
         """
-        documents, failed = load_folder(folder) if folder.is_dir() else ([], [])
-        found = {d.id: d for d in documents}
-        broken = {error.path.relative_to(folder).as_posix() for error in failed}
-        with self._lock:
-            known = dict(self._documents)
-        added = [d for d in documents if d.id not in known]
-        changed = [d for d in documents if d.id in known and known[d.id].content_hash != d.content_hash]
-        removed = [id for id, d in known.items() if id not in found and d.source not in broken]
-        entries = self._read(added + changed, encode, progress)
-        with self._lock:
-            for id in [*removed, *(d.id for d in changed)]:
-                self._drop(id)
-            self._insert(added + changed, entries)
+        with self._writing:
+            known = self._documents
+            found, failed = load_folder(folder, known.values())
+            broken = {error.path.relative_to(folder).as_posix() for error in failed}
+            added = [d for d in found if d.id not in known]
+            changed = [d for d in found if d.id in known and d.content_hash != known[d.id].content_hash]
+            here = {d.id for d in found}
+            removed = [d.id for d in known.values() if d.id not in here and d.source not in broken]
+            entries = self._embed([*added, *changed], encode, progress)
+            self._apply(removed, [*added, *changed], entries)
+            with self._lock:  # rows of a FAQ file that changed elsewhere: the same content, another file hash
+                self._documents |= {d.id: d for d in found}
         return SyncReport([d.id for d in added], [d.id for d in changed], removed, failed)
 
     def add(self, documents: Iterable[Document], encode: Encode) -> None:
-        """Add documents, or put new ones in the place of those of the same id."""
-        documents = list(documents)
-        entries = self._read(documents, encode, None)
-        with self._lock:
-            for document in documents:
-                if document.id in self._documents:
-                    self._drop(document.id)
-            self._insert(documents, entries)
+        """Add documents, or put new ones in the place of those with the same id.
+
+        Raises KnowledgeError if an id is given twice.
+        """
+        new = list(documents)
+        if len({d.id for d in new}) < len(new):
+            raise KnowledgeError("Two of the documents have the same id.")
+        with self._writing:
+            self._apply([], new, self._embed(new, encode, None))
 
     def remove(self, document_id: str) -> None:
         """Raises KeyError if there is no such document."""
-        with self._lock:
-            self._drop(document_id)
+        with self._writing:
+            if document_id not in self._documents:
+                raise KeyError(document_id)
+            self._apply([document_id], [], [])
 
-    def search(
-        self, text: str, vector: Vectors, k: int = 5, documents: Collection[str] | None = None
-    ) -> list[Hit]:
-        """The ``k`` best passages for a text and its query vector (D,), best first.
+    def search(self, text: str, vector: Vectors, k: int = 5, documents: Collection[str] | None = None) -> list[Hit]:
+        """The ``k`` best passages for a text and its query vector (D,) of unit length, best first.
 
-        ``documents`` limits the search to those ids.
+        ``documents`` limits the search to those ids; ids that the index does not have find nothing.
         """
+        query = np.asarray(vector, np.float32)
+        if query.shape != (self.dimension,):
+            raise KnowledgeError(f"A query vector of shape {query.shape} was given; ({self.dimension},) is needed.")
         with self._lock:
-            if not self._entries:
-                return []
-            wide = len(self._entries) if documents is not None else min(len(self._entries), max(CANDIDATES, k))
-            query = np.ascontiguousarray(vector, dtype=np.float32)[None]
-            _, numbers = self._faiss.search(query, wide)
-            lexical = self._lexical.search(text, wide)
-            candidates = {int(n) for n in numbers[0] if n >= 0} | set(lexical)
+            within = None
             if documents is not None:
-                candidates = {n for n in candidates if self._entries[n].passage.document_id in documents}
-            best_words = max(lexical.values(), default=0.0)
-            scored = []
-            for n in candidates:
-                dense = float(self._entries[n].vector @ query[0])
-                words = lexical.get(n, 0.0) / best_words if best_words > 0 else 0.0
-                fused = (1 - LEXICAL_WEIGHT) * max(dense, 0.0) + LEXICAL_WEIGHT * words
-                scored.append((fused, n, dense, words))
-            scored.sort(key=lambda row: (-row[0], row[1]))
-            return [self._hit(self._entries[n], fused, dense, words, query[0]) for fused, n, dense, words in scored[:k]]
+                within = np.array([n for d in set(documents) for n in self._numbers.get(d, ())], np.int64)
+            words = self._lexical.search(text)
+            if within is not None:
+                allowed = set(within.tolist())
+                words = {number: score for number, score in words.items() if number in allowed}
+            wide = max(CANDIDATES, k)
+            cosines = dict(self._vectors.search(query, wide, within))
+            for number in heapq.nlargest(wide, words, key=words.__getitem__):
+                if number not in cosines:
+                    cosines[number] = float(self._vectors.vector(number) @ query)
+            hits = [self._hit(n, cosine, words.get(n, 0.0), query) for n, cosine in sorted(cosines.items())]
+        # Equal scores keep the order of the passages.
+        return heapq.nsmallest(k, hits, key=lambda hit: -hit.score)
 
-    def _hit(self, entry: Entry, fused: float, dense: float, words: float, query: Vectors) -> Hit:
-        start, end = entry.spans[int((entry.sentences.astype(np.float32) @ query).argmax())]
-        return Hit(entry.passage, min(fused, 1.0), dense, words, entry.passage.text[start:end], start, end)
-
-    def _read(self, documents: Sequence[Document], encode: Encode, progress: Progress | None) -> list[list[Entry]]:
-        """Passages of the documents with all vectors; nothing of the index is touched."""
-        chunks = [chunk(document) for document in documents]
-        spans = [[split_sentences(p.text) for p in passages] for passages in chunks]
-        texts = []
-        for passages, of_each in zip(chunks, spans, strict=True):
-            for passage, sentences in zip(passages, of_each, strict=True):
-                texts.append("\n".join([passage.title, *passage.heading_path, passage.text]))
-                texts += [passage.text[a:b] for a, b in sentences]
-        vectors = np.empty((len(texts), self.dimension), np.float32)
-        for start in range(0, len(texts), ENCODE_AT_ONCE):
-            vectors[start : start + ENCODE_AT_ONCE] = encode(texts[start : start + ENCODE_AT_ONCE])
-            if progress:
-                progress(min(start + ENCODE_AT_ONCE, len(texts)), len(texts))
-        read, row = [], 0
-        for passages, of_each in zip(chunks, spans, strict=True):
-            entries = []
-            for passage, sentences in zip(passages, of_each, strict=True):
-                own = vectors[row + 1 : row + 1 + len(sentences)].astype(np.float16)
-                entries.append(Entry(passage, vectors[row].copy(), sentences, own))
-                row += 1 + len(sentences)
-            read.append(entries)
-        return read
-
-    def _insert(self, documents: Sequence[Document], entries: Sequence[Sequence[Entry]]) -> None:
-        new: dict[int, Entry] = {}
-        for document, of_it in zip(documents, entries, strict=True):
-            self._documents[document.id] = document
-            for entry in of_it:
-                new[self._next] = entry
-                self._number_of[entry.passage.id] = self._next
-                self._next += 1
-        self._entries |= new
-        self._lexical.add((n, entry.passage) for n, entry in new.items())
-        if new and self._wanted_kind() == self.kind:
-            self._faiss.add_with_ids(np.stack([e.vector for e in new.values()]), np.array(list(new), np.int64))
-        elif new:
-            self._rebuild()
-
-    def _drop(self, document_id: str) -> None:
-        del self._documents[document_id]
-        gone = [n for n, entry in self._entries.items() if entry.passage.document_id == document_id]
-        for n in gone:
-            del self._number_of[self._entries.pop(n).passage.id]
-        self._lexical.remove(gone)
-        if gone:
-            self._faiss.remove_ids(np.array(gone, np.int64))
-
-    def _wanted_kind(self) -> Kind:
-        return "flat" if len(self._entries) <= self._flat_limit else "ivf"
-
-    def _rebuild(self) -> None:
-        """Lay FAISS out anew, when the number of passages has crossed the limit."""
-        vectors = np.stack([e.vector for e in self._entries.values()])
-        self.kind = self._wanted_kind()
-        self._faiss = self._empty(self.kind, vectors)
-        self._faiss.add_with_ids(vectors, np.array(list(self._entries), np.int64))
-
-    def _empty(self, kind: Kind, sample: Vectors | None = None) -> Any:
-        flat = faiss.IndexFlatIP(self.dimension)
-        if kind == "flat" or sample is None:
-            return faiss.IndexIDMap2(flat)
-        lists = max(1, int(4 * np.sqrt(len(sample))))
-        inverted = faiss.IndexIVFFlat(flat, self.dimension, lists, faiss.METRIC_INNER_PRODUCT)
-        inverted.train(sample)
-        inverted.nprobe = max(1, lists // 16)
-        inverted.own_fields = True
-        flat.this.disown()
-        return inverted
+    def _hit(self, number: int, dense: float, lexical: float, query: Vectors) -> Hit:
+        entry = self._entries[number]
+        near = entry.sentences.astype(np.float32) @ query  # Shape: (S,)
+        best = int(near.argmax())
+        start, end = entry.spans[best]
+        nearest = float(near[best])
+        score = fuse(dense, nearest, lexical)
+        return Hit(entry.passage, score, dense, lexical, entry.passage.text[start:end], start, end, nearest)
 
     def save(self, folder: Path) -> None:
-        """Write the index to ``folder`` in one atomic step (see ``index.storage``)."""
-        from index.storage import save_index
+        """Store the index in ``folder``, in one atomic step.
 
-        with self._lock:
-            save_index(self, folder)
+        Raises KnowledgeError if the disk refuses; what was stored there before is then whole.
+        """
+        with self._writing:  # no change begins, while searches go on
+            about = {
+                "format": records.FORMAT,
+                "backbone_hash": self.backbone_hash,
+                "dimension": self.dimension,
+                "metric": METRIC,
+                "kind": self.kind,
+                "documents": len(self._documents),
+                "passages": len(self),
+            }
+            by_document = [
+                (document, [(n, self._entries[n]) for n in self._numbers[document.id]])
+                for document in self._documents.values()
+            ]
+            files = records.pack(by_document, self.dimension) | {records.VECTORS: self._vectors.to_bytes()}
+            write_files(folder, about, files)
 
     @classmethod
-    def load(cls, folder: Path, backbone_hash: str) -> KnowledgeIndex:
-        """Read a saved index. Raises IndexDamagedError naming folder and cause."""
-        from index.storage import load_index
+    def load(cls, folder: Path, backbone_hash: str, *, flat_limit: int = FLAT_LIMIT) -> KnowledgeIndex:
+        """Read a stored index, every file checked.
 
-        return load_index(cls, folder, backbone_hash)
+        Raises IndexDamagedError naming folder and cause: a file is missing or damaged, or the index was made
+        by another backbone or another release.
+        """
+        about, files = read_files(folder)
+        records.check(folder, about, files, backbone_hash)
+        index = cls(int(about["dimension"]), backbone_hash, flat_limit=flat_limit)
+        try:
+            index._vectors = VectorIndex.from_bytes(files[records.VECTORS], index.dimension, about["kind"], flat_limit)
+        except ValueError as error:
+            raise IndexDamagedError(folder, f"{records.VECTORS}: {error}") from error
+        for document, numbered in records.unpack(folder, files, index.dimension):
+            index._take_in(document, numbered)
+        stored = sorted(index._vectors.numbers().tolist())
+        if stored != sorted(index._entries):
+            raise IndexDamagedError(folder, f"{records.DOCUMENTS} and {records.VECTORS} hold different passages")
+        index._lexical.update([], ((n, entry.passage) for n, entry in index._entries.items()))
+        return index
+
+    def _embed(self, documents: Sequence[Document], encode: Encode, progress: Progress | None) -> list[list[Prepared]]:
+        """Passages of each document with their vectors; the index is not touched."""
+        passages = [chunk(document) for document in documents]
+        spans = {p.id: split_sentences(p.text) for of_one in passages for p in of_one}
+        texts = []
+        for passage in (p for of_one in passages for p in of_one):
+            texts.append(embedded_text(passage))
+            texts += [plain(passage.text[start:end]) for start, end in spans[passage.id]]
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for start in range(0, len(texts), ENCODE_AT_ONCE):
+            batch = texts[start : start + ENCODE_AT_ONCE]
+            vectors[start : start + len(batch)] = self._checked(encode(batch), len(batch))
+            if progress is not None:
+                progress(start + len(batch), len(texts))
+        prepared, row = [], 0
+        for of_one in passages:
+            ready = []
+            for passage in of_one:
+                behind = row + 1 + len(spans[passage.id])
+                sentences = vectors[row + 1 : behind].astype(np.float16)  # Shape: (S, D)
+                ready.append((Entry(passage, spans[passage.id], sentences), vectors[row]))
+                row = behind
+            prepared.append(ready)
+        return prepared
+
+    def _checked(self, vectors: Vectors, count: int) -> Vectors:
+        if vectors.shape != (count, self.dimension):
+            raise KnowledgeError(f"encode() gave shape {vectors.shape}; ({count}, {self.dimension}) is needed.")
+        # Written so that a NaN fails too; half precision is off by less than this.
+        if not bool(np.all(np.abs(np.linalg.norm(vectors.astype(np.float32), axis=1) - 1) < 0.01)):
+            raise KnowledgeError("encode() gave vectors that are not of unit length.")
+        return vectors
+
+    def _apply(self, gone: Sequence[str], new: Sequence[Document], prepared: Sequence[Sequence[Prepared]]) -> None:
+        """Take out documents and put in others, which may have the id of one that is there."""
+        out = [n for d in {*gone, *(d.id for d in new)} for n in self._numbers.get(d, ())]
+        start = self._next
+        numbered = [
+            [(start + offset, *pair) for offset, pair in enumerate(ready, start=sum(map(len, prepared[:place])))]
+            for place, ready in enumerate(prepared)
+        ]
+        flat = [row for of_one in numbered for row in of_one]
+        vectors = np.stack([v for _, _, v in flat]) if flat else np.empty((0, self.dimension), np.float32)
+        with self._lock:
+            self._lexical.update(out, ((n, entry.passage) for n, entry, _ in flat))
+            self._vectors.update(out, [n for n, _, _ in flat], vectors)
+            for document_id in gone:
+                del self._documents[document_id]
+            for document_id in {*gone, *(d.id for d in new)}:
+                for number in self._numbers.pop(document_id, ()):
+                    del self._number_of[self._entries.pop(number).passage.id]
+            for document, of_one in zip(new, numbered, strict=True):
+                self._take_in(document, [(n, entry) for n, entry, _ in of_one])
+
+    def _take_in(self, document: Document, numbered: Sequence[tuple[int, Entry]]) -> None:
+        self._documents[document.id] = document
+        self._numbers[document.id] = [number for number, _ in numbered]
+        for number, entry in numbered:
+            self._entries[number] = entry
+            self._number_of[entry.passage.id] = number
+            self._next = max(self._next, number + 1)
+
+
+def fuse(dense: float, nearest: float, lexical: float) -> float:
+    """The score of a passage from the cosines of passage and nearest sentence and the words' score, 0 to 1.
+
+    All parts are absolute, not relative to the best that was found, so that one threshold can say "nothing
+    relevant" for every question.
+    """
+    meaning = (1 - SENTENCE_SHARE) * max(0.0, dense) + SENTENCE_SHARE * max(0.0, nearest)
+    return min(1.0, (1 - LEXICAL_WEIGHT) * meaning + LEXICAL_WEIGHT * lexical)

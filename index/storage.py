@@ -1,138 +1,113 @@
-"""A KnowledgeIndex on disk.
+"""Files of a stored index: written aside, checked when read. Knows nothing of what is in them.
 
-    current.json             which of the folders below is the index; replaced in one atomic step
-    <number>/manifest.json   backbone hash, dimension, metric, kind, sha256 of every other file
-    <number>/documents.json  documents and passages
-    <number>/vectors.safetensors   vectors of passages and of their sentences
-    <number>/passages.faiss
+    manifest.json       what the index is (see ``index.knowledge``), the folder of its files, their sha256, and
+                        its own; replaced in one atomic step, so it names whole files at every moment
+    <generation>/       the files; made anew by every save, the one before is removed last
 
-The full-text part is made anew from the passages at load, so that it cannot differ from them.
+A lock on the folder keeps a second process from writing at the same time, or from reading files that are
+about to be removed; it ends with the process.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import fcntl
 import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import faiss
-import numpy as np
-from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save_file
+from index.types import IndexDamagedError, KnowledgeError
 
-from index.documents import Document, IndexDamagedError, Passage, Section
-
-if TYPE_CHECKING:
-    from index.knowledge import KnowledgeIndex
-
-FORMAT = 1
-METRIC = "inner product of unit vectors"
-FILES = ("documents.json", "vectors.safetensors", "passages.faiss")
+MANIFEST = "manifest.json"
 
 
-def save_index(index: KnowledgeIndex, folder: Path) -> None:
-    """Write aside, flush to the disk, then move the pointer; what lay there before is removed last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    old = [p for p in folder.iterdir() if p.is_dir()]
-    number = max((int(p.name) for p in old if p.name.isdigit()), default=0) + 1
-    new = folder / str(number)
-    new.mkdir()
-    entries = index._entries
-    documents = {
-        "documents": [dataclasses.asdict(d) for d in index._documents.values()],
-        "passages": [
-            {"number": n, "spans": e.spans, "passage": dataclasses.asdict(e.passage)} for n, e in entries.items()
-        ],
-        "next": index._next,
-    }
-    (new / "documents.json").write_text(json.dumps(documents, ensure_ascii=False), encoding="utf-8")
-    empty = np.empty((0, index.dimension), np.float32)
-    save_file(
-        {
-            "passages": np.stack([e.vector for e in entries.values()]) if entries else empty,
-            "sentences": np.concatenate([e.sentences for e in entries.values()]) if entries else empty.astype(np.float16),
-        },
-        new / "vectors.safetensors",
-    )
-    faiss.write_index(index._faiss, str(new / "passages.faiss"))
-    manifest = {
-        "format": FORMAT,
-        "backbone": index.backbone_hash,
-        "dimension": index.dimension,
-        "metric": METRIC,
-        "kind": index.kind,
-        "sha256": {name: hashlib.sha256((new / name).read_bytes()).hexdigest() for name in FILES},
-    }
-    (new / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    for file in new.iterdir():
-        _sync(file)
-    aside = folder / "current.json.new"
-    aside.write_text(json.dumps({"folder": new.name}), encoding="utf-8")
-    _sync(aside)
-    os.replace(aside, folder / "current.json")
-    _sync(folder)
-    for stale in old:
-        shutil.rmtree(stale)
+def write_files(folder: Path, about: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    """Put ``files`` (by name) with the description ``about`` (ready for JSON) in the place of what was stored.
 
-
-def load_index(kind: type[KnowledgeIndex], folder: Path, backbone_hash: str) -> KnowledgeIndex:
-    """Read and check every file. Raises IndexDamagedError."""
+    Raises KnowledgeError if the disk refuses; what was stored before is then whole.
+    """
+    fresh: Path | None = None
     try:
-        current = folder / str(json.loads((folder / "current.json").read_text(encoding="utf-8"))["folder"])
-        manifest = json.loads((current / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IndexDamagedError(folder, f"its manifest cannot be read ({error})") from error
-    _check(folder, manifest, backbone_hash)
-    contents = {}
-    for name in FILES:
-        try:
-            contents[name] = (current / name).read_bytes()
-        except OSError as error:
-            raise IndexDamagedError(folder, f"{name} cannot be read ({error.strerror})") from error
-        if hashlib.sha256(contents[name]).hexdigest() != manifest["sha256"].get(name):
-            raise IndexDamagedError(folder, f"the checksum of {name} is wrong")
-    index = kind(int(manifest["dimension"]), backbone_hash)
-    _fill(index, json.loads(contents["documents.json"]), load_arrays(contents["vectors.safetensors"]))
-    index.kind = manifest["kind"]
-    index._faiss = faiss.deserialize_index(np.frombuffer(contents["passages.faiss"], np.uint8))
-    return index
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder, fcntl.LOCK_EX):
+            before = [path for path in folder.iterdir() if path.is_dir() and path.name.isdigit()]
+            fresh = folder / str(max((int(path.name) for path in before), default=0) + 1)
+            fresh.mkdir()
+            for name, content in files.items():
+                _write(fresh / name, content)
+            _flush(fresh)
+            digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+            manifest = {**about, "generation": fresh.name, "sha256": digests}
+            manifest["checksum"] = _checksum(manifest)
+            aside = folder / f".{MANIFEST}.new"
+            _write(aside, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+            os.replace(aside, folder / MANIFEST)
+            fresh = None
+            _flush(folder)
+            for path in before:
+                shutil.rmtree(path)
+    except OSError as error:
+        if fresh is not None:
+            shutil.rmtree(fresh, ignore_errors=True)
+        raise KnowledgeError(
+            f"The index cannot be written to {folder}: {error.strerror}. What was stored there is unchanged."
+        ) from error
 
 
-def _check(folder: Path, manifest: dict[str, Any], backbone_hash: str) -> None:
-    if manifest.get("format") != FORMAT:
-        raise IndexDamagedError(folder, f"its format is {manifest.get('format')}, this release reads {FORMAT}")
-    if manifest.get("backbone") != backbone_hash:
-        raise IndexDamagedError(
-            folder, f"it was built with another backbone ({str(manifest.get('backbone'))[:12]}, here {backbone_hash[:12]})"
-        )
-    if manifest.get("metric") != METRIC:
-        raise IndexDamagedError(folder, f"its metric is '{manifest.get('metric')}', not '{METRIC}'")
+def read_files(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The description and the files, all checksums verified. Raises IndexDamagedError naming folder and file."""
+    try:
+        with _locked(folder, fcntl.LOCK_SH):
+            manifest = _read_manifest(folder)
+            within = folder / str(manifest["generation"])
+            files = {name: (within / name).read_bytes() for name in manifest["sha256"]}
+    except OSError as error:
+        culprit = Path(error.filename).name if error.filename else folder.name
+        raise IndexDamagedError(folder, f"{culprit} cannot be read ({error.strerror})") from error
+    for name, content in files.items():
+        if hashlib.sha256(content).hexdigest() != manifest["sha256"][name]:
+            raise IndexDamagedError(folder, f"{name} is damaged (its sha256 is not the one in {MANIFEST})")
+    return manifest, files
 
 
-def _fill(index: KnowledgeIndex, stored: dict[str, Any], arrays: dict[str, Any]) -> None:
-    from index.knowledge import Entry
-
-    for d in stored["documents"]:
-        sections = tuple(Section(**{**s, "heading_path": tuple(s["heading_path"])}) for s in d["sections"])
-        index._documents[d["id"]] = Document(**{**d, "sections": sections})
-    at = 0
-    for row, p in enumerate(stored["passages"]):
-        passage = Passage(**{**p["passage"], "heading_path": tuple(p["passage"]["heading_path"])})
-        spans = [(a, b) for a, b in p["spans"]]
-        sentences = arrays["sentences"][at : at + len(spans)]
-        index._entries[p["number"]] = Entry(passage, arrays["passages"][row], spans, sentences)
-        index._number_of[passage.id] = p["number"]
-        at += len(spans)
-    index._next = stored["next"]
-    index._lexical.add((n, e.passage) for n, e in index._entries.items())
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise IndexDamagedError(folder, f"{MANIFEST} is damaged ({error})") from error
+    if not isinstance(manifest, dict) or manifest.pop("checksum", None) != _checksum(manifest):
+        raise IndexDamagedError(folder, f"{MANIFEST} is damaged (its own checksum does not fit)")
+    return manifest
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _checksum(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, how)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush(folder: Path) -> None:
+    """Bring the folder's own entries to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

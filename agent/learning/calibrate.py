@@ -68,7 +68,9 @@ def fit_scope(
     weights = np.array(WEIGHTS_WITHOUT_OUTSIDERS)
     if outside_parts is not None:
         weights = _fitted_weights((inside_parts - centre) / scale, (outside_parts - centre) / scale)
-    scorer = ScopeScorer(queries, features, tuple(map(float, centre)), tuple(map(float, scale)), tuple(map(float, weights)), 0.0)
+    scorer = ScopeScorer(
+        queries, features, tuple(map(float, centre)), tuple(map(float, scale)), tuple(map(float, weights)), 0.0
+    )
     sums = scorer.combined(inside_parts)
     understood = inside.logits[head].numpy().argmax(1) == np.asarray(held_out_labels)
     if outside_parts is None:

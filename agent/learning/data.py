@@ -70,7 +70,12 @@ def load_dataset(folder: Path, intent_of_document: Mapping[str, str]) -> Dataset
     Raises TrainingError with file and line of a row that cannot be used, or of two that disagree.
     """
     found: dict[str, Example] = {}
-    for name, key in (("examples", "intent"), ("questions", "article"), ("sentiment", "sentiment"), ("out_of_scope", "text")):
+    for name, key in (
+        ("examples", "intent"),
+        ("questions", "article"),
+        ("sentiment", "sentiment"),
+        ("out_of_scope", "text"),
+    ):
         path = folder / f"{name}.jsonl"
         if not path.is_file():
             continue
@@ -111,7 +116,9 @@ def _join(found: dict[str, Example], new: Example, where: str) -> None:
     for field in ("intent", "sentiment", "document"):
         values = {getattr(old, field), getattr(new, field)} - {None}
         if len(values) > 1:
-            raise TrainingError(f"{where}: '{new.text[:60]}' stands twice, with {field} {' and '.join(sorted(values))}.")
+            raise TrainingError(
+                f"{where}: '{new.text[:60]}' stands twice, with {field} {' and '.join(sorted(values))}."
+            )
     found[key] = Example(
         old.text,
         intent=old.intent or new.intent,
@@ -121,9 +128,7 @@ def _join(found: dict[str, Example], new: Example, where: str) -> None:
     )
 
 
-def training_rows(
-    dataset: Dataset, intents: Sequence[str], passages_of: Mapping[str, Sequence[int]]
-) -> list[Row]:
+def training_rows(dataset: Dataset, intents: Sequence[str], passages_of: Mapping[str, Sequence[int]]) -> list[Row]:
     """Examples as rows for the heads ``intent``, ``sentiment`` and the document matrix.
 
     ``passages_of`` gives, for a document's id, its rows in the matrix. Raises TrainingError if an example names an
@@ -137,7 +142,9 @@ def training_rows(
             labels[INTENT] = UNIFORM
         elif e.intent is not None:
             if e.intent not in at:
-                raise TrainingError(f"Example '{e.text[:60]}' names the unknown intent '{e.intent}'. Available: {', '.join(intents)}.")
+                raise TrainingError(
+                    f"Example '{e.text[:60]}' names the unknown intent '{e.intent}'. Available: {', '.join(intents)}."
+                )
             labels[INTENT] = at[e.intent]
         if e.sentiment is not None:
             labels[SENTIMENT] = SENTIMENTS.index(e.sentiment)

@@ -44,21 +44,21 @@ def fit(
     if log_folder is not None:
         from torch.utils.tensorboard import SummaryWriter
 
-        writer = SummaryWriter(str(log_folder), purge_step=run.done)  # type: ignore[no-untyped-call]
+        writer = SummaryWriter(str(log_folder), purge_step=run.done)
     try:
         for step in run.train():
             if progress:
                 progress(step)
             if writer:
                 for name, value in step.losses.items():
-                    writer.add_scalar(f"loss/{name}", value, step.number)  # type: ignore[no-untyped-call]
-                writer.add_scalar("rate", step.rate, step.number)  # type: ignore[no-untyped-call]
+                    writer.add_scalar(f"loss/{name}", value, step.number)
+                writer.add_scalar("rate", step.rate, step.number)
             if step.ends_epoch:
                 figures = validate()
                 history.append(figures)
                 if writer:
                     for name, value in figures.items():
-                        writer.add_scalar(f"validation/{name}", value, step.number)  # type: ignore[no-untyped-call]
+                        writer.add_scalar(f"validation/{name}", value, step.number)
                 if _is_best(history):
                     best = _weights(run)
                 elif len(history) - _best_epoch(history) >= run.settings.patience:
@@ -70,7 +70,7 @@ def fit(
         raise
     finally:
         if writer:
-            writer.close()  # type: ignore[no-untyped-call]
+            writer.close()
     with torch.no_grad():
         for name, p in run.trainable.items():
             p.copy_(best[name])

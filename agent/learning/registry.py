@@ -49,7 +49,13 @@ class ModelRegistry:
         for folder in sorted(folders, key=lambda p: int(p.name)):
             manifest = read_manifest(folder)
             found.append(
-                Version(folder.name, folder, manifest.get("created", ""), folder.name == champion, manifest.get("figures", {}))
+                Version(
+                    folder.name,
+                    folder,
+                    manifest.get("created", ""),
+                    folder.name == champion,
+                    manifest.get("figures", {}),
+                )
             )
         return found
 

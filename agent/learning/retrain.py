@@ -122,21 +122,25 @@ def validation_figures(
 ) -> dict[str, float]:
     """Intent and sentiment accuracy and the share of questions whose right document comes first, each 0 to 1."""
     figures = {}
-    for head, examples, label in (
-        (INTENT, held_out.in_scope, lambda e: e.intent),
-        (SENTIMENT, held_out.feelings, lambda e: e.sentiment),
+    for head, known in (
+        (INTENT, [(e.text, e.intent) for e in held_out.in_scope]),
+        (SENTIMENT, [(e.text, e.sentiment) for e in held_out.feelings]),
     ):
-        if head in model.heads and examples:
-            best = model.read([e.text for e in examples]).logits[head].argmax(-1).tolist()
+        if head in model.heads and known:
+            best = model.read([text for text, _ in known]).logits[head].argmax(-1).tolist()
             names = model.labels(head)
-            figures[head] = float(np.mean([names[b] == label(e) for b, e in zip(best, examples, strict=True)]))
+            figures[head] = float(np.mean([names[b] == label for b, (_, label) in zip(best, known, strict=True)]))
     questions = [e for e in held_out.questions if e.document in documents]
     if questions:
         query = model.read([e.text for e in questions]).query
         assert query is not None
-        scores = np.stack([(query.numpy() @ np.stack(list(vectors)).T).max(1) for vectors in documents.values()], axis=1)
+        scores = np.stack(
+            [(query.numpy() @ np.stack(list(vectors)).T).max(1) for vectors in documents.values()], axis=1
+        )
         names = tuple(documents)
-        figures[QUERY] = float(np.mean([names[i] == e.document for i, e in zip(scores.argmax(1), questions, strict=True)]))
+        figures[QUERY] = float(
+            np.mean([names[i] == e.document for i, e in zip(scores.argmax(1), questions, strict=True)])
+        )
     return figures
 
 
@@ -187,9 +191,7 @@ def _start_from_probes(model: MultiTaskModel, rows: Sequence[Row], targets: Vect
             head.start_from(*fit_probe(targets[own], labels, len(model.labels(name))))
 
 
-def _identity(
-    dataset: Dataset, intents: Sequence[str], documents: Vectors, recipe: Recipe, backbone: Backbone
-) -> str:
+def _identity(dataset: Dataset, intents: Sequence[str], documents: Vectors, recipe: Recipe, backbone: Backbone) -> str:
     parts = [dataset.hash(), list(intents), dataclasses.asdict(recipe), backbone.hash]
     digest = hashlib.sha256(json.dumps(parts).encode())
     digest.update(documents.tobytes())

@@ -178,7 +178,11 @@ class TrainingRun:
         for name, head in self.model.heads.items():
             if not isinstance(head, ClassifierHead):
                 continue
-            known = [(i, self.data.rows[row].labels[name]) for i, row in enumerate(rows) if name in self.data.rows[row].labels]
+            known = [
+                (i, self.data.rows[row].labels[name])
+                for i, row in enumerate(rows)
+                if name in self.data.rows[row].labels
+            ]
             inside = [(i, label) for i, label in known if label != UNIFORM]
             outside = [i for i, label in known if label == UNIFORM]
             if inside:

@@ -69,7 +69,7 @@ class AdaptedEncoder(nn.Module):
             self.encoder = self._with_peft(branch, total_steps)
         elif config.method == "bottleneck":
             for layer in _layers(branch):
-                layer.output = Bottleneck(layer.output, backbone.dimension, config.rank, config.dropout)  # type: ignore[arg-type, assignment]
+                layer.output = Bottleneck(layer.output, backbone.dimension, config.rank, config.dropout)  # type: ignore[arg-type]
             self.encoder = branch.to(backbone.device)
         else:
             if config.method == "full":
@@ -96,11 +96,12 @@ class AdaptedEncoder(nn.Module):
             )
         else:
             settings = LoraConfig(r=self.config.rank, use_dora=self.config.method == "dora", **shared)
-        adapted = get_peft_model(branch, settings)  # type: ignore[arg-type]
+        adapted = get_peft_model(branch, settings)
         if self.config.method == "adalora":
             self._ranks = adapted.base_model
         # The peft wrapper only forwards; its inner model has the adapter in place already.
-        return adapted.base_model.model  # type: ignore[return-value, union-attr]
+        inner: nn.Module = adapted.base_model.model
+        return inner
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """(B, T), (B, T) -> token states (B, T, D)."""
@@ -153,7 +154,7 @@ class AdaptedEncoder(nn.Module):
             for name, child in list(parent.named_children()):
                 if isinstance(child, BaseTunerLayer):
                     base = child.get_base_layer()
-                    base.weight = nn.Parameter(base.weight.clone(), requires_grad=False)  # type: ignore[operator, assignment]
+                    base.weight = nn.Parameter(base.weight.clone(), requires_grad=False)
                     child.merge()
                     setattr(parent, name, base)
         self._ranks = None

@@ -137,7 +137,13 @@ class Backbone:
         self.device = device
         self.dimension = int(encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]
         self.weights_sha256 = weights_sha256
-        parts = (weights_sha256, recipe.pooling, recipe.normalise, recipe.max_length, sorted((recipe.prompts or {}).items()))
+        parts = (
+            weights_sha256,
+            recipe.pooling,
+            recipe.normalise,
+            recipe.max_length,
+            sorted((recipe.prompts or {}).items()),
+        )
         self.hash = hashlib.sha256(repr(parts).encode()).hexdigest()
         """Names the embedding space: weights and recipe. Indexes and models are bound to it."""
 
@@ -229,9 +235,7 @@ class Backbone:
         return nn.functional.normalize(pooled, dim=-1) if self.recipe.normalise else pooled
 
     @torch.inference_mode()
-    def encode(
-        self, texts: Sequence[str], prompt: str = "", token_budget: int = 4096
-    ) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], prompt: str = "", token_budget: int = 4096) -> NDArray[np.float32]:
         """Frozen sentence vectors, shape (N, D), unit length.
 
         ``prompt`` names one of the recipe's prompts ("query", "passage", ...); an unknown name adds
@@ -294,7 +298,15 @@ def _folder_of(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    wanted = [*METADATA_FILES, "config.json", "tokenizer*", "vocab*", "*.model", "special_tokens_map.json", "*.safetensors"]
+    wanted = [
+        *METADATA_FILES,
+        "config.json",
+        "tokenizer*",
+        "vocab*",
+        "*.model",
+        "special_tokens_map.json",
+        "*.safetensors",
+    ]
     try:
         return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=["onnx/*", "openvino/*"]))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:

@@ -57,7 +57,8 @@ class ClassifierHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, D) -> logits (B, L)."""
-        return self.classifier(self.dropout(features))
+        logits: Tensor = self.classifier(self.dropout(features))
+        return logits
 
     @torch.no_grad()
     def start_from(self, weight: Tensor, bias: Tensor) -> None:

@@ -107,7 +107,9 @@ def verify(folder: Path) -> dict[str, bytes]:
         except OSError as error:
             raise ModelError(f"{folder / name} cannot be read: {error}. Train again, or roll back.") from error
         if hashlib.sha256(contents[name]).hexdigest() != digest:
-            raise ModelError(f"{folder / name} is damaged: its sha256 is not the one in manifest.json. Train again, or roll back.")
+            raise ModelError(
+                f"{folder / name} is damaged: its sha256 is not the one in manifest.json. Train again, or roll back."
+            )
     return contents
 
 
@@ -119,8 +121,8 @@ def load_model(folder: Path, backbone: Backbone) -> MultiTaskModel:
     manifest = read_manifest(folder)
     if manifest["backbone"]["hash"] != backbone.hash:
         raise ModelError(
-            f"{folder} was trained over {manifest['backbone']['name']} ({manifest['backbone']['hash'][:12]}), but the backbone "
-            f"here is {backbone.name} ({backbone.hash[:12]}). Train the app again."
+            f"{folder} was trained over {manifest['backbone']['name']} ({manifest['backbone']['hash'][:12]}), "
+            f"but the backbone here is {backbone.name} ({backbone.hash[:12]}). Train the app again."
         )
     contents = verify(folder)
     spec = ModelSpec(

@@ -61,7 +61,13 @@ class Order:
 
     @property
     def expected(self) -> date:
+        """The day it was or is due; an order that was cancelled has none."""
         return date.fromisoformat(self.expected_at)
+
+    @property
+    def travels(self) -> bool:
+        """Whether it is still to arrive."""
+        return self.state in ("placed", "packed", "shipped", "out_for_delivery")
 
     @property
     def articles(self) -> list[str]:
@@ -101,7 +107,8 @@ def _fill(db: sqlite3.Connection, path: Path) -> None:
 def find(db: sqlite3.Connection, number: str) -> Order | None:
     """The order of that number."""
     row = db.execute(
-        "SELECT order_number, email, state, items, carrier, tracking_number, expected_at FROM orders WHERE order_number = ?",
+        "SELECT order_number, email, state, items, carrier, tracking_number, expected_at FROM orders "
+        "WHERE order_number = ?",
         [number],
     ).fetchone()
     return Order(*row) if row else None
@@ -153,9 +160,12 @@ def order_status(context: ActionContext) -> ActionResult:
 
 def _state_of(order: Order, today: date) -> str:
     number, day, late = order.order_number, _day(order.expected), order.expected < today
-    travel = f" The carrier is {order.carrier}" + (
-        f", tracking number **{order.tracking_number}**." if order.tracking_number else "."
-    ) if order.carrier else ""
+    travel = (
+        f" The carrier is {order.carrier}"
+        + (f", tracking number **{order.tracking_number}**." if order.tracking_number else ".")
+        if order.carrier
+        else ""
+    )
     due = f"It was expected on **{day}**, so it is late." if late else f"It is expected on **{day}**."
     match order.state:
         case "placed":
@@ -167,7 +177,9 @@ def _state_of(order: Order, today: date) -> str:
         case "out_for_delivery":
             if late:
                 return f"Order **{number}** has been out for delivery. {due}{travel}"
-            return f"Order **{number}** is out for delivery: the driver has it, and it is expected on **{day}**.{travel}"
+            return (
+                f"Order **{number}** is out for delivery: the driver has it, and it is expected on **{day}**.{travel}"
+            )
         case "delivered":
             return f"Order **{number}** has been delivered; it was expected on **{day}**.{travel}"
         case "cancelled":
@@ -183,7 +195,11 @@ def _state_of(order: Order, today: date) -> str:
 
 def _by_day(order: Order, asked: str | None, today: date) -> str:
     """Whether it comes by the day that was asked for; nothing if none was, or if it no longer matters."""
-    if asked is None or order.state not in ("placed", "packed", "shipped", "out_for_delivery") or order.expected < today:
+    if (
+        asked is None
+        or order.state not in ("placed", "packed", "shipped", "out_for_delivery")
+        or order.expected < today
+    ):
         return ""
     wanted = date.fromisoformat(asked)
     if wanted < today:
@@ -202,11 +218,11 @@ def _stranger(context: ActionContext, order: Order) -> ActionResult | None:
     """What to say unless the e-mail address is the order's."""
     email = context.slots.get("email")
     if email is None:
-        return ActionResult(
-            f"So that nobody else can change order **{order.order_number}**:", missing="email"
-        )
+        return ActionResult(f"So that nobody else can change order **{order.order_number}**:", missing="email")
     if not secrets.compare_digest(email.casefold().encode(), order.email.casefold().encode()):
-        return ActionResult("That is not the e-mail address of this order. Which one did you order with?", missing="email")
+        return ActionResult(
+            "That is not the e-mail address of this order. Which one did you order with?", missing="email"
+        )
     return None
 
 
@@ -241,7 +257,9 @@ def _too_late(order: Order) -> str:
             "You can refuse it at the door, or send it back free of charge from the EU and the UK within 60 days."
         )
     if order.state == "delivered":
-        return f"I cannot cancel order **{number}**: it has been delivered. You can return it within 60 days of delivery."
+        return (
+            f"I cannot cancel order **{number}**: it has been delivered. You can return it within 60 days of delivery."
+        )
     return f"I cannot cancel order **{number}**: its return is under way or finished. I can look up the refund."
 
 
@@ -281,8 +299,14 @@ def change_address(context: ActionContext) -> ActionResult:
 def _address_fixed(order: Order) -> str:
     number = order.order_number
     if order.state in ("packed", "shipped", "out_for_delivery"):
-        carrier = f" Some carriers let you redirect a parcel on their tracking page; yours is {order.carrier}." if order.carrier else ""
-        return f"The address of order **{number}** can no longer be changed: the parcel is packed and labelled.{carrier}"
+        carrier = (
+            f" Some carriers let you redirect a parcel on their tracking page; yours is {order.carrier}."
+            if order.carrier
+            else ""
+        )
+        return (
+            f"The address of order **{number}** can no longer be changed: the parcel is packed and labelled.{carrier}"
+        )
     if order.state == "cancelled":
         return f"Order **{number}** was cancelled, so there is no address to change."
     return f"Order **{number}** has been delivered already, so its address can no longer be changed."
@@ -297,13 +321,14 @@ def refund_status(context: ActionContext) -> ActionResult:
     if order is None:
         return _unknown(number)
     text = {
-        "refunded": f"The refund for order **{number}** has been sent to how you paid. Banks take up to 5-7 working days "
-        "to show it; if it is not there by then, a person can trace it.",
+        "refunded": f"The refund for order **{number}** has been sent to how you paid. Banks take up to 5-7 working "
+        "days to show it; if it is not there by then, a person can trace it.",
         "returned": f"Your return of order **{number}** has arrived at our warehouse. The money follows within "
         "5-7 working days of that.",
-        "return_requested": f"A return is registered for order **{number}**, but the parcel has not reached our warehouse "
-        "yet. The refund comes 5-7 working days after it has.",
-        "cancelled": f"Order **{number}** was cancelled. The money goes back to how you paid within 5-7 working days of that.",
+        "return_requested": f"A return is registered for order **{number}**, but the parcel has not reached our "
+        "warehouse yet. The refund comes 5-7 working days after it has.",
+        "cancelled": f"Order **{number}** was cancelled. The money goes back to how you paid, within 5-7 working "
+        "days of that.",
     }.get(order.state, f"I see no return or cancellation for order **{number}**, so no refund is on its way.")
     replies = {
         "refunded": ("It has not arrived, get me a person",),
@@ -331,9 +356,14 @@ def check_return(context: ActionContext) -> ActionResult:
     item = context.slots.get("item")
     if item is None:
         return ActionResult("", done=False)
-    near = process.extractOne(item, order.articles, scorer=fuzz.token_set_ratio, processor=str.casefold, score_cutoff=ITEM_LIKENESS)
+    near = process.extractOne(
+        item, order.articles, scorer=fuzz.WRatio, processor=str.casefold, score_cutoff=ITEM_LIKENESS
+    )
     if near is None:
-        return ActionResult(f"I cannot find \u201c{inert(item)}\u201d in order **{number}**. What is it called on your invoice?", missing="item")
+        return ActionResult(
+            f"I cannot find \u201c{inert(item)}\u201d in order **{number}**. What is it called on your invoice?",
+            missing="item",
+        )
     if near[0].startswith("gift card"):
         return ActionResult("Gift cards cannot be returned, I am afraid. It stays valid for 4 years.")
     return ActionResult("", done=False, slots={"item": near[0]})
@@ -342,18 +372,30 @@ def check_return(context: ActionContext) -> ActionResult:
 def _not_returnable(order: Order, today: date) -> ActionResult | None:
     number = order.order_number
     if order.state in ("placed", "packed", "shipped", "out_for_delivery"):
-        hint = "It is not packed yet, so you can still cancel it." if order.state == "placed" else "You can also refuse it at the door."
+        hint = (
+            "It is not packed yet, so you can still cancel it."
+            if order.state == "placed"
+            else "You can also refuse it at the door."
+        )
         replies = (QuickReply("Cancel this order", "cancel my order"),) if order.state == "placed" else ()
-        return ActionResult(f"Order **{number}** is not with you yet, so there is nothing to send back. {hint}", quick_replies=replies)
+        return ActionResult(
+            f"Order **{number}** is not with you yet, so there is nothing to send back. {hint}", quick_replies=replies
+        )
     if order.state == "cancelled":
         return ActionResult(f"Order **{number}** was cancelled, so there is nothing to send back.")
     if order.state in ("returned", "refunded"):
-        return ActionResult(f"Order **{number}** has come back to us already. I can look up the refund if you like.", quick_replies=_after(order))
+        return ActionResult(
+            f"Order **{number}** has come back to us already. I can look up the refund if you like.",
+            quick_replies=_after(order),
+        )
     if order.expected + timedelta(days=RETURN_DAYS) < today:
         return ActionResult(
-            f"Order **{number}** was due on {_day(order.expected)}, and the {RETURN_DAYS} days for a return seem to be over. "
-            "A person can check the day of delivery and the warranty for you.",
-            quick_replies=(QuickReply("Talk to a person", "Talk to a person"), QuickReply("How long is the warranty?", "how long is the warranty")),
+            f"Order **{number}** was due on {_day(order.expected)}, and the {RETURN_DAYS} days for a return seem to "
+            "be over. A person can check the day of delivery and the warranty for you.",
+            quick_replies=(
+                QuickReply("Talk to a person", "Talk to a person"),
+                QuickReply("How long is the warranty?", "how long is the warranty"),
+            ),
         )
     return None
 
@@ -366,13 +408,16 @@ def register_return(context: ActionContext) -> ActionResult:
     with database(context) as db:
         reference = "R-" + "".join(secrets.choice(_LETTERS) for _ in range(6))
         db.execute(
-            "INSERT INTO returns VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (order_number, item) DO NOTHING",
+            "INSERT INTO returns VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (order_number, item) DO UPDATE "
+            "SET reason = excluded.reason, wish = excluded.wish",
             [reference, number, item, slots["reason"], slots["refund_or_exchange"], context.conversation_id, _now()],
         )
         [reference] = db.execute(
             "SELECT reference FROM returns WHERE order_number = ? AND item = ?", [number, item]
         ).fetchone()
-        db.execute("UPDATE orders SET state = 'return_requested' WHERE order_number = ? AND state = 'delivered'", [number])
+        db.execute(
+            "UPDATE orders SET state = 'return_requested' WHERE order_number = ? AND state = 'delivered'", [number]
+        )
     then = (
         "The new one leaves as soon as your parcel is with us; the first exchange costs nothing."
         if slots["refund_or_exchange"] == "exchange"
@@ -380,6 +425,6 @@ def register_return(context: ActionContext) -> ActionResult:
     )
     return ActionResult(
         f"Your return is registered. The reference is **{reference}**; please write it on the parcel.\n\n"
-        f"- The label comes by mail; it is free in the EU and the UK.\n- Item: {inert(item)}, unworn or tried indoors only, "
-        f"in its packing.\n- {then}"
+        "- The label comes by mail; it is free in the EU and the UK.\n"
+        f"- Item: {inert(item)}, unworn or tried indoors only, in its packing.\n- {then}"
     )

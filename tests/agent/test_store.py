@@ -159,7 +159,8 @@ def test_a_claimed_conversation_is_its_clients_alone(store: Store) -> None:
 def test_an_unclaimed_one_is_open_until_its_client_comes_back(store: Store) -> None:
     conversation = begin(store, "c1", claimed=False)
     assert not store.resume(conversation, "c2", claimed=False).claimed
-    assert not store.resume(conversation, "c3", claimed=True).claimed
+    with pytest.raises(ConversationError):
+        store.resume(conversation, "c3", claimed=True)
     assert store.resume(conversation, "c1", claimed=True).claimed
     with pytest.raises(ConversationError):
         store.resume(conversation, "c2", claimed=False)

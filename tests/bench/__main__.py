@@ -11,7 +11,17 @@ from pathlib import Path
 from tests.bench import data
 from tests.bench.result import show
 
-NAMES = ("banking77", "sst2", "clinc150", "clinc150_oos", "clinc150_oos_threshold", "stackfaq", "bankfaqs", "calibration", "support")
+NAMES = (
+    "banking77",
+    "sst2",
+    "clinc150",
+    "clinc150_oos",
+    "clinc150_oos_threshold",
+    "stackfaq",
+    "bankfaqs",
+    "calibration",
+    "support",
+)
 
 
 def main() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+from agent.learning.evaluate import auroc
 
 from agent.learning.calibrate import fit_scope
-from agent.learning.evaluate import auroc
 from agent.model.scope import PARTS, ScopeScorer, strangeness
 from tests.bench import data, joint
 from tests.bench.result import Result
@@ -36,7 +36,9 @@ def test_parts() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         assert outputs.query is not None
         logits = outputs.logits[joint.CLINC].numpy()
         features = outputs.features[joint.CLINC].numpy()
-        found.append((strangeness(logits, features, outputs.query.numpy(), fitted.features, fitted.queries), logits.argmax(1)))
+        found.append(
+            (strangeness(logits, features, outputs.query.numpy(), fitted.features, fitted.queries), logits.argmax(1))
+        )
     understood = found[0][1] == np.array([row.labels[joint.CLINC] for row in rows])
     return found[0][0], found[1][0], understood
 

@@ -15,5 +15,9 @@ def measure() -> Result:
     fitted = scorer()
     recall = float((fitted.combined(outside) >= fitted.threshold).mean())
     lost = float((understood & (fitted.combined(inside) >= fitted.threshold)).mean())
-    detail = {"in-scope accuracy lost": lost, "in-scope accuracy before": float(understood.mean()), "most that may be lost": MOST_LOST}
+    detail = {
+        "in-scope accuracy lost": lost,
+        "in-scope accuracy before": float(understood.mean()),
+        "most that may be lost": MOST_LOST,
+    }
     return Result("clinc150_oos_threshold", recall, TARGET, recall >= TARGET and lost <= MOST_LOST, detail)

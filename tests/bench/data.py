@@ -17,7 +17,10 @@ QUICK = os.environ.get("QUICK", "") not in {"", "0"}
 def require() -> None:
     """Leave with a clear word where the data is absent."""
     if not (FOLDER / "banking77" / "test.csv").is_file():
-        sys.exit(f"No bench data in {FOLDER}. Name the folder that holds banking77/ and the others with SWITCHBOARD_BENCH_DATA.")
+        sys.exit(
+            f"No bench data in {FOLDER}. "
+            "Name the folder that holds banking77/ and the others with SWITCHBOARD_BENCH_DATA."
+        )
 
 
 def table(name: str) -> list[dict[str, str]]:
@@ -26,7 +29,9 @@ def table(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def split_off(rows: list[dict[str, str]], share: float, seed: int = 0) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+def split_off(
+    rows: list[dict[str, str]], share: float, seed: int = 0
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Shuffle by seed; the first ``share`` of the rows and the rest."""
     shuffled = list(rows)
     random.Random(seed).shuffle(shuffled)

@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 
 from agent.learning.fit import fit
 from agent.learning.probe import fit_probe
-from agent.learning.train import Row, Step, TrainingRun, TrainingSet, TrainSettings
+from agent.learning.train import Row, TrainingRun, TrainingSet, TrainSettings
 from agent.model.adapters import AdapterConfig
 from agent.model.backbone import Backbone
 from agent.model.heads import ClassifierHead
@@ -147,7 +147,13 @@ def trained(tasks: tuple[str, ...] = (BANKING, CLINC, SST)) -> MultiTaskModel:
     settings = SETTINGS if len(tasks) > 1 else ALONE
     identity = hashlib.sha256(
         json.dumps(
-            [tasks, dataclasses.asdict(settings), dataclasses.asdict(ADAPTER), [dataclasses.astuple(r) for r in train], backbone().hash]
+            [
+                tasks,
+                dataclasses.asdict(settings),
+                dataclasses.asdict(ADAPTER),
+                [dataclasses.astuple(r) for r in train],
+                backbone().hash,
+            ]
         ).encode()
     ).hexdigest()[:16]
     heads = {task: HeadSpec("sentiment" if task == SST else "intent", labels(task)) for task in tasks}

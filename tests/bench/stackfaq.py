@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.learning.evaluate import reciprocal_ranks
+
 from tests.bench import data, joint
 from tests.bench.result import Result
 
@@ -24,5 +25,9 @@ def measure() -> Result:
     ours = reciprocal_ranks(query.numpy() @ documents.T, right, k=10)
     frozen = reciprocal_ranks(joint.frozen(texts) @ documents.T, right, k=10)
     first = float((ours == 1).mean())
-    detail = {"frozen acc@1": float((frozen == 1).mean()), "MRR@10": float(ours.mean()), "frozen MRR@10": float(frozen.mean())}
+    detail = {
+        "frozen acc@1": float((frozen == 1).mean()),
+        "MRR@10": float(ours.mean()),
+        "frozen MRR@10": float(frozen.mean()),
+    }
     return Result("stackfaq", first, TARGET, first >= TARGET, detail)

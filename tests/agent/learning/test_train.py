@@ -14,15 +14,32 @@ from agent.model.adapters import AdapterConfig, Method
 from agent.model.backbone import Backbone
 from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
 
-TEXTS = ["where is my parcel", "where is my order", "parcel is late", "i was charged twice", "charged twice", "wrong card charged"]
-SPEC = {"intent": HeadSpec("intent", ("track", "charge")), "sentiment": HeadSpec("sentiment", ("negative", "positive")), "query": HeadSpec("query")}
+TEXTS = [
+    "where is my parcel",
+    "where is my order",
+    "parcel is late",
+    "i was charged twice",
+    "charged twice",
+    "wrong card charged",
+]
+SPEC = {
+    "intent": HeadSpec("intent", ("track", "charge")),
+    "sentiment": HeadSpec("sentiment", ("negative", "positive")),
+    "query": HeadSpec("query"),
+}
 
 
 def make_run(tiny: Backbone, method: Method = "lora", **settings: float) -> TrainingRun:
     rows = [Row(t, {"intent": int(i > 2)}, documents=(int(i > 2),)) for i, t in enumerate(TEXTS)]
-    rows += [Row("great thanks", {"sentiment": 1}), Row("awful", {"sentiment": 0}), Row("moon landing fake", {"intent": UNIFORM})]
+    rows += [
+        Row("great thanks", {"sentiment": 1}),
+        Row("awful", {"sentiment": 0}),
+        Row("moon landing fake", {"intent": UNIFORM}),
+    ]
     torch.manual_seed(0)
-    chosen = TrainSettings(**({"epochs": 8, "batch_size": 4, "learning_rate": 5e-3, "head_learning_rate": 5e-2} | settings))  # type: ignore[arg-type]
+    chosen = TrainSettings(
+        **({"epochs": 8, "batch_size": 4, "learning_rate": 5e-3, "head_learning_rate": 5e-2} | settings)
+    )  # type: ignore[arg-type]
     model = MultiTaskModel(tiny, ModelSpec(SPEC, AdapterConfig(method, rank=4)), total_steps=24)
     documents = tiny.encode(["parcel order late", "card charged money"])
     return TrainingRun(model, TrainingSet(rows, tiny.encode([r.text for r in rows]), documents), chosen)
@@ -93,7 +110,13 @@ def test_a_checkpoint_of_other_data_is_not_taken_up(tiny: Backbone, tmp_path: Pa
     with pytest.raises(KeyboardInterrupt):
         fit(make_run(tiny), lambda: {}, checkpoint=tmp_path, identity="old", progress=stop)
     seen: list[int] = []
-    fit(make_run(tiny, epochs=1), lambda: {}, checkpoint=tmp_path, identity="new", progress=lambda s: seen.append(s.number))
+    fit(
+        make_run(tiny, epochs=1),
+        lambda: {},
+        checkpoint=tmp_path,
+        identity="new",
+        progress=lambda s: seen.append(s.number),
+    )
     assert seen[0] == 1
 
 
@@ -131,4 +154,6 @@ def test_tensorboard_logs_are_written(tiny: Backbone, tmp_path: Path) -> None:
 def test_nothing_to_train_on_is_an_error(tiny: Backbone) -> None:
     model = MultiTaskModel(tiny, ModelSpec(SPEC))
     with pytest.raises(TrainingError, match="empty"):
-        TrainingRun(model, TrainingSet([], np.empty((0, 32), np.float32), np.empty((0, 32), np.float32)), TrainSettings())
+        TrainingRun(
+            model, TrainingSet([], np.empty((0, 32), np.float32), np.empty((0, 32), np.float32)), TrainSettings()
+        )

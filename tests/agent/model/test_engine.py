@@ -38,7 +38,7 @@ def held(tiny: Backbone, version: str = "1") -> Any:
     return model
 
 
-@pytest.fixture()
+@pytest.fixture
 def engine() -> Iterator[InferenceEngine]:
     engine = InferenceEngine(queue_limit=4, token_budget=24)
     yield engine

@@ -17,7 +17,11 @@ from agent.model.storage import load_memory, load_model, save_model
 from agent.types import SENTIMENTS, Example
 from tests.conftest import make_backbone_folder
 
-HEADS = {"intent": HeadSpec("intent", ("track", "charge", "hello")), "sentiment": HeadSpec("sentiment", SENTIMENTS), "query": HeadSpec("query")}
+HEADS = {
+    "intent": HeadSpec("intent", ("track", "charge", "hello")),
+    "sentiment": HeadSpec("sentiment", SENTIMENTS),
+    "query": HeadSpec("query"),
+}
 TEXTS = ["where is my parcel", "hello", "i was charged twice and the boots are broken", ""]
 
 

@@ -1,0 +1,128 @@
+"""From passages to an answer: which passage, which of its sentences, and the citation.
+
+Extracts and never rewrites, so that every word of an answer stands in its passage. Knows nothing of moods or
+conversations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from agent.domain import Domain
+from agent.types import Citation, Prediction
+from index.chunking import split_sentences
+from index.knowledge import Hit
+
+# What the score of a passage gains if its article is about the predicted intent, times the intent's confidence.
+# Both scores come of the same words only in part, so they mend each other. Chosen by hand.
+INTENT_BONUS = 0.25
+
+_MOST_SENTENCES = 3
+_MOST_CHARACTERS = 420
+# How much less the passage after an opening may score.
+_NEARLY = 0.2
+_RELATIVE_LINK = re.compile(r"(?<!!)\[([^\]\n]*)\]\((?![a-z][a-z0-9+.-]*:|/|#)([^)\s]+)\)", re.IGNORECASE)
+# A sentence that leans on the one before it.
+_LEANS = re.compile(
+    r"(?:it|its|they|them|their|this|that|these|those|then|so|but|however|otherwise|in that case|if so|if not|also)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Sentences of a passage, word for word, and where they stand."""
+
+    text: str
+    """Markdown, from the passage."""
+    hit: Hit
+    score: float
+    """The passage's score with the intent's bonus, 0 to 1."""
+
+
+def fit(hit: Hit, domain: Domain, intent: str | None, confidence: float) -> float:
+    """The passage's score, raised if its article is about the intent; 0 to 1."""
+    article = domain.articles.get(hit.passage.document_id)
+    about = intent is not None and article is not None and article.intent == intent
+    return min(1.0, hit.score + (INTENT_BONUS * confidence if about else 0.0))
+
+
+def best_answers(hits: Sequence[Hit], domain: Domain, intent: str | None, prediction: Prediction) -> list[Answer]:
+    """The answer from the fittest passage, none if none reaches the domain's ``knowledge`` threshold.
+
+    The opening of an article seldom holds the substance, so it is followed by the next best passage of the same
+    document, if that fits nearly as well.
+    """
+    confidence = next((r.confidence for r in prediction.intents if r.name == intent), 0.0)
+    scored = sorted(((fit(hit, domain, intent, confidence), hit) for hit in hits), key=lambda pair: -pair[0])
+    if not scored or scored[0][0] < domain.thresholds.knowledge:
+        return []
+    score, hit = scored[0]
+    best = Answer(_linked(excerpt(hit), domain), hit, score)
+    if hit.passage.heading_path:
+        return [best]
+    more = [
+        Answer(_linked(excerpt(other), domain), other, its)
+        for its, other in scored[1:]
+        if other.passage.document_id == hit.passage.document_id and its >= score - _NEARLY
+    ]
+    return [best, *more[:1]]
+
+
+def excerpt(hit: Hit) -> str:
+    """The answering sentence with its neighbours: one to three sentences of the passage, whole list items."""
+    text = hit.passage.text
+    spans = split_sentences(text)
+    first = next(n for n, (_, end) in enumerate(spans) if end > hit.start)
+    last = first
+    if text.startswith("|", spans[first][0]):
+        # A row of a table says nothing without the others.
+        while first > 0 and text.startswith("|", spans[first - 1][0]):
+            first -= 1
+        while last + 1 < len(spans) and text.startswith("|", spans[last + 1][0]):
+            last += 1
+        return text[spans[first][0] : spans[last][1]]
+    if first > 0 and _LEANS.match(text, spans[first][0]):
+        first -= 1
+    while (
+        last + 1 < len(spans)
+        and last + 1 - first < _MOST_SENTENCES
+        and spans[last + 1][1] - spans[first][0] <= _MOST_CHARACTERS
+    ):
+        last += 1
+    return text[spans[first][0] : spans[last][1]]
+
+
+def _linked(text: str, domain: Domain) -> str:
+    """The text with its links between articles turned to their pages; links to other files become plain text."""
+
+    def target(match: re.Match[str]) -> str:
+        article = domain.articles.get(match[2].rpartition("/")[2].partition(".")[0])
+        return f"[{match[1]}]({page_of(domain.name, article.id + '#1')})" if article else match[1]
+
+    return _RELATIVE_LINK.sub(target, text)
+
+
+def page_of(app: str, passage_id: str) -> str:
+    """Where a passage can be read in full."""
+    return f"/knowledge/{quote(app, safe='')}/{quote(passage_id)}"
+
+
+def cite(hit: Hit, app: str, score: float) -> Citation:
+    """The citation of a passage, linked to the page that shows it at the sentence."""
+    passage = hit.passage
+    page = f", page {passage.page}" if passage.page is not None else ""
+    return Citation(
+        passage_id=passage.id,
+        title=passage.title,
+        source=passage.source + page,
+        url=f"{page_of(app, passage.id)}?s={hit.start}-{hit.end}",
+        text=passage.text,
+        sentence=hit.sentence,
+        start=hit.start,
+        end=hit.end,
+        score=round(score, 4),
+    )

@@ -1,0 +1,105 @@
+"""What a message means to the form (or the waiting action) of its conversation: one pure function.
+
+Decides nothing about words; the router turns the step into a route and the policy acts on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from agent.dialogue.tracker import FormState
+from agent.domain import Domain, Intent
+from agent.types import Prediction
+
+Step = Literal["cancelled", "confirmed", "denied", "filled", "aside", "left", "asked again"]
+"""cancelled, confirmed, denied: the person said so. filled: a value came (also in place of an older one).
+aside: another question, to be answered before the form goes on. left: another wish takes the form's place.
+asked again: nothing usable."""
+
+# A value beside other words ("never mind, it is 48213") is more than a cancel or a yes.
+_SHORT_WORDS = 6
+# Least confidence of another intent to interrupt a form; higher than for a first message, as a form is likely meant.
+INTERRUPT = 0.6
+_QUESTION = re.compile(
+    r"\?\s*$|^(?:(?:and|but|oh|hi|hey|wait|also|by the way|btw|quick question)[ ,:]+)*"
+    r"(?:what|how|when|where|who|why|which|do|does|can|could|is|are|will|would|may)\b",
+    re.IGNORECASE,
+)
+
+
+def step(text: str, prediction: Prediction, state: FormState, entities: Mapping[str, str], domain: Domain) -> Step:
+    """What ``text`` does to ``state``; ``entities`` were found in it with the asked slot expected."""
+    wanted = set(needed(state, domain))
+    values = {slot for slot in entities if slot in wanted or (slot in state.slots)}
+    open_value = values == {state.asking} and _takes_any_text(state, domain)
+    # "Cancel" said to the bot that wants to cancel an order is the wish, not the end of the talk about it.
+    same_wish = state.form is None and prediction.intent == state.intent
+    if (not values or open_value) and says(text, domain.cancel) and not same_wish:
+        return "cancelled"
+    other = _other_wish(text, prediction, state, domain)
+    if (
+        other is not None
+        and (not values or open_value or _is_question(text))
+        and not _is_plain_value(text, state, entities)
+    ):
+        return "aside" if other.route in ("answer", "reply") else "left"
+    if values:
+        return "filled"
+    if state.confirming:
+        if says(text, domain.no):
+            return "denied"
+        if says(text, domain.yes):
+            return "confirmed"
+    return "asked again"
+
+
+def needed(state: FormState, domain: Domain) -> tuple[str, ...]:
+    """All slots that the form or action wants, in order, and the one it asked for by itself."""
+    slots = domain.forms[state.form].slots if state.form else domain.intents[state.intent].slots
+    return (*slots, state.asking) if state.asking and state.asking not in slots else slots
+
+
+def says(text: str, phrases: Iterable[str]) -> bool:
+    """Whether a short text is one of the phrases, alone or with a few words around it."""
+    words = re.sub(r"['’]", "", text.casefold())
+    words = " ".join(re.findall(r"\w+", words))
+    if not 0 < len(words.split()) <= _SHORT_WORDS:
+        return False
+    return any(words == phrase or words.startswith(phrase + " ") or words.endswith(" " + phrase) for phrase in phrases)
+
+
+def _other_wish(text: str, prediction: Prediction, state: FormState, domain: Domain) -> Intent | None:
+    """The intent that interrupts the form, if the message is clear enough about it."""
+    intent = domain.intents.get(prediction.intent or "")
+    own = {state.intent} | {i.name for i in domain.intents.values() if state.form and i.form == state.form}
+    if intent is None or intent.name in own or prediction.out_of_scope >= prediction.out_of_scope_threshold:
+        return None
+    if prediction.confidence < max(INTERRUPT, domain.thresholds.confidence):
+        return None
+    # Yes, no and thanks are read by the classifier as small talk; within a form they are answers.
+    if says(text, (*domain.yes, *domain.no)):
+        return None
+    if intent.route == "reply" and not _is_question(text):
+        return None
+    # A text that may be the value itself ("they were the wrong size") counts as the value unless it asks something.
+    if state.asking and _takes_any_text(state, domain) and intent.route != "handoff" and not _is_question(text):
+        return None
+    return intent
+
+
+def _is_question(text: str) -> bool:
+    return _QUESTION.search(text) is not None
+
+
+def _takes_any_text(state: FormState, domain: Domain) -> bool:
+    if state.asking is None:
+        return False
+    entity = domain.entities[domain.slots[state.asking].entity]
+    return entity.kind == "text" or entity.open
+
+
+def _is_plain_value(text: str, state: FormState, entities: Mapping[str, str]) -> bool:
+    """Whether the message is hardly more than the value that was asked for: "48213", "it's 48213?"."""
+    return state.asking in entities and len(text.split()) <= 3

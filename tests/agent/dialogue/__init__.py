@@ -1,0 +1,1 @@
+"""Tests of the dialogue; no model is needed."""

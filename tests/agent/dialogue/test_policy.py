@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from agent.dialogue.actions import load_actions
+from agent.dialogue.entities import extract
+from agent.dialogue.policy import Draft, Policy
+from agent.dialogue.router import Router
+from agent.dialogue.tracker import Tracker
+from agent.domain import Domain, Handoff
+from agent.types import Prediction
+from index.knowledge import Hit
+from tests.agent.dialogue.small_app import hit, predict
+
+
+class Talk:
+    """One conversation, turn by turn; its state goes through JSON between turns, as after a restart."""
+
+    def __init__(self, domain: Domain, data: Path) -> None:
+        self.domain, self.data = domain, data
+        self.policy = Policy(domain, load_actions(domain.folder), data, lambda: date(2026, 11, 24))
+        self.tracker = Tracker("conversation", domain.name)
+
+    def say(self, prediction: Prediction, hits: Sequence[Hit] = ()) -> Draft:
+        self.tracker = Tracker.from_dict(json.loads(json.dumps(self.tracker.to_dict())))
+        entities = extract(prediction.text, self.domain, date(2026, 11, 24), self.tracker.expecting)
+        best = hits[0].score if hits else None
+        route = Router(self.domain).route(prediction, self.tracker, entities, best)
+        return self.policy.reply(route, prediction, self.tracker, entities, hits)
+
+
+@pytest.fixture
+def talk(domain: Domain, tmp_path: Path) -> Talk:
+    return Talk(domain, tmp_path)
+
+
+def test_an_answer_has_a_lead_in_the_words_of_the_passage_and_its_citation(talk: Talk) -> None:
+    draft = talk.say(predict("when do you open", "hours"), [hit()])
+    assert draft.route.kind == "answer"
+    assert draft.text.endswith("We open at nine. We close at six. [1]")
+    assert [c.passage_id for c in draft.citations] == ["opening#1"]
+
+
+def test_the_first_reply_alone_says_that_this_is_a_machine(talk: Talk) -> None:
+    assert talk.say(predict("hello", "greeting")).text.startswith("I am a machine.\n\n")
+    assert "machine" not in talk.say(predict("hello", "greeting")).text
+
+
+def test_no_wording_comes_twice_in_a_row(talk: Talk) -> None:
+    texts = [talk.say(predict("hello", "greeting")).text for _ in range(7)]
+    assert all(a != b for a, b in pairwise(texts))
+    assert len(set(texts[1:])) == 3
+
+
+def test_anger_is_met_with_other_words_and_a_person(talk: Talk) -> None:
+    draft = talk.say(predict("a fine!!", "fines", mood="negative"), [hit("Fines are small.", document="fines")])
+    assert "I am sorry about the fine:" in draft.text
+    assert "Talk to a person" in [q.title for q in draft.quick_replies]
+    calm = talk.say(predict("a fine", "fines"), [hit("Fines are small.", document="fines")])
+    assert "About fines:" in calm.text
+    assert calm.quick_replies == ()
+
+
+def test_a_mood_that_is_not_sure_is_answered_plainly(talk: Talk) -> None:
+    prediction = predict("a fine", "fines", mood="negative")
+    assert prediction.sentiment is not None
+    weak = replace(prediction.sentiment, scores={"negative": 0.4, "neutral": 0.35, "positive": 0.25})
+    draft = talk.say(replace(prediction, sentiment=weak), [hit("Fines are small.", document="fines")])
+    assert "About fines:" in draft.text
+
+
+def test_nothing_relevant_is_an_answer(talk: Talk) -> None:
+    draft = talk.say(predict("when do you open", "hours"), [hit(document="other", score=0.2)])
+    assert draft.route.kind == "refuse"
+    assert draft.route.reason.startswith("nothing relevant: the best passage has 0.20, below 0.40")
+    assert draft.citations == ()
+    assert [q.title for q in draft.quick_replies] == ["Where is my book?", "When do you open?", "Talk to a person"]
+
+
+def test_out_of_scope_says_what_the_bot_can_do(talk: Talk) -> None:
+    draft = talk.say(predict("is the moon landing fake", out_of_scope=0.9, confidence=0.3))
+    assert "outside what I can help with" in draft.text
+    assert "a loan, reserving a book, opening hours and fines" in draft.text
+    assert draft.quick_replies[0].text == "Where is my book?"
+
+
+def test_chinese_is_refused_in_two_languages_with_a_person(talk: Talk) -> None:
+    draft = talk.say(predict("我的书在哪里？", unknown_share=0.6))
+    assert "only read English" in draft.text
+    assert "英文" in draft.text
+    assert [q.title for q in draft.quick_replies] == ["Talk to a person"]
+
+
+def test_asking_back_names_both_and_takes_the_choice(talk: Talk) -> None:
+    draft = talk.say(predict("late", "hours", 0.45, "fines", rest=0.4))
+    assert "opening hours" in draft.text
+    assert "fines" in draft.text
+    chosen = talk.say(predict(draft.quick_replies[1].text, "person", 0.4), [hit("Fines are small.", document="fines")])
+    assert (chosen.route.kind, chosen.route.intent) == ("answer", "fines")
+    assert talk.tracker.clarification is None
+
+
+def test_an_action_asks_for_its_slot_then_acts_and_remembers(talk: Talk) -> None:
+    asked = talk.say(predict("where is my book", "loan_status"))
+    assert asked.route.kind == "action"
+    assert asked.text.endswith(("Which card?", "What is the card's number?"))
+    assert talk.say(predict("1234", "person", 0.3)).text == "Card C-1234: due on Friday."
+    assert talk.say(predict("and now?", "loan_status")).text == "Card C-1234: due on Friday."
+
+
+def test_a_value_that_the_action_refuses_is_asked_for_again_then_a_person_helps(talk: Talk) -> None:
+    talk.say(predict("where is my book", "loan_status"))
+    again = talk.say(predict("0000", "person", 0.3))
+    assert again.text == "No card C-0000."
+    assert again.route.reason.startswith("asked again")
+    assert talk.tracker.expecting == "card"
+    assert talk.tracker.slots == {}
+    last = talk.say(predict("0000", "person", 0.3))
+    assert last.route.kind == "handoff"
+    assert talk.tracker.holder == "person"
+
+
+def test_a_failing_action_is_owned_up_to(talk: Talk) -> None:
+    draft = talk.say(predict("where is the book of card 9999", "loan_status"))
+    assert "did not work" in draft.text
+    assert "disk" not in draft.text
+    assert draft.quick_replies[0].text == "where is the book of card 9999"
+    assert talk.tracker.form is None
+
+
+def test_an_action_without_a_place_for_its_data_is_owned_up_to(domain: Domain, tmp_path: Path) -> None:
+    (tmp_path / "apps").write_text("a file where a folder should be")
+    draft = Talk(domain, tmp_path).say(predict("card 1234", "loan_status"))
+    assert "did not work" in draft.text
+
+
+def test_a_form_asks_one_at_a_time_confirms_and_acts(talk: Talk) -> None:
+    assert talk.say(predict("reserve emma for me", "reserve")).text.endswith(
+        ("Which card?", "What is the card's number?")
+    )
+    assert talk.say(predict("1234", "person", 0.3)).text == "Any note?"
+    summary = talk.say(predict("<b>quick</b>", "fines", 0.3)).text
+    assert "- Card: **C-1234**\n- Book: **Emma**\n- Note: **&lt;b&gt;quick&lt;/b&gt;**" in summary
+    assert not (talk.data / "apps" / "library" / "reserved").exists()
+    assert talk.say(predict("yes", "greeting")).text == "Reserved Emma."
+    assert "('note', '<b>quick</b>')" in (talk.data / "apps" / "library" / "reserved").read_text()
+    assert talk.tracker.form is None
+    assert "note" not in talk.tracker.slots
+
+
+def test_several_slots_come_in_one_message(talk: Talk) -> None:
+    assert talk.say(predict("reserve emma on card 1234", "reserve")).text.endswith("Any note?")
+
+
+def test_a_form_survives_another_question(talk: Talk) -> None:
+    talk.say(predict("reserve emma on card 1234", "reserve"))
+    aside = talk.say(predict("when do you open?", "hours"), [hit()])
+    assert aside.route.kind == "answer"
+    assert aside.citations
+    assert "your reservation" in aside.text
+    assert aside.text.endswith("Any note?")
+    assert "- Note: **none**" in talk.say(predict("none", "fines", 0.3)).text
+
+
+def test_a_form_survives_a_question_that_nothing_answers(talk: Talk) -> None:
+    talk.say(predict("reserve emma", "reserve"))
+    aside = talk.say(predict("when do you open?", "hours"))
+    assert aside.route.kind == "refuse"
+    assert talk.tracker.expecting == "card"
+    assert "your reservation" in aside.text
+
+
+def test_a_confirmation_can_be_refused_and_corrected(talk: Talk) -> None:
+    talk.say(predict("reserve emma on card 1234", "reserve"))
+    talk.say(predict("none", "fines", 0.3))
+    assert talk.say(predict("no", "greeting")).route.reason == "denied: reservation"
+    corrected = talk.say(predict("the card is 5678", "person", 0.3))
+    assert "**C-5678**" in corrected.text
+    assert talk.say(predict("yes", "greeting")).text == "Reserved Emma."
+
+
+def test_a_form_can_be_cancelled(talk: Talk) -> None:
+    talk.say(predict("reserve emma", "reserve"))
+    draft = talk.say(predict("never mind", "greeting", 0.3))
+    assert "nothing" in draft.text
+    assert talk.tracker.form is None
+
+
+def test_a_check_may_end_a_form_or_send_it_back(talk: Talk) -> None:
+    assert "That card is closed." in talk.say(predict("reserve emma on card 0000", "reserve")).text
+    assert talk.tracker.form is None
+    talk.tracker.slots.clear()
+    talk.say(predict("reserve something on card 1234", "reserve"))
+    again = talk.say(predict("Ulysses", "fines", 0.3))
+    assert again.text == "We have no such book."
+    assert talk.tracker.expecting == "book"
+
+
+def test_another_wish_puts_the_form_aside(talk: Talk) -> None:
+    talk.say(predict("reserve emma", "reserve"))
+    draft = talk.say(predict("where is my book", "loan_status"))
+    assert "your reservation" in draft.text
+    assert talk.tracker.form is not None
+    assert talk.tracker.form.intent == "loan_status"
+
+
+def test_a_person_takes_over_and_gives_back(talk: Talk) -> None:
+    taken = talk.say(predict("a person please", "person"))
+    assert "Call 555-0100." in taken.text
+    assert talk.say(predict("hello?", "greeting")).route.kind == "handoff"
+    assert talk.say(predict(taken.quick_replies[0].text, "person")).route.kind == "answer"
+    assert talk.say(predict("when do you open", "hours"), [hit()]).citations
+
+
+def test_the_apps_own_words_go_with_a_hand_over(domain: Domain, tmp_path: Path) -> None:
+    own = replace(domain, handoff=Handoff(message="{title} calls back."))
+    assert "The library calls back." in Talk(own, tmp_path).say(predict("a person please", "person")).text
+
+
+def test_two_angry_turns_hand_over(talk: Talk) -> None:
+    assert (
+        talk.say(predict("a fine!!", "fines", mood="negative"), [hit("Fines.", document="fines")]).route.kind
+        == "answer"
+    )
+    assert talk.say(predict("this is absurd!!", "fines", mood="negative")).route.kind == "handoff"
+
+
+def test_two_failures_in_a_row_hand_over(talk: Talk) -> None:
+    talk.say(predict("when do you open", "hours"))
+    assert talk.say(predict("late", "hours", 0.4, "fines", rest=0.35)).route.kind == "handoff"
+
+
+def test_a_success_between_two_failures_forgives_the_first(talk: Talk) -> None:
+    talk.say(predict("when do you open", "hours"))
+    talk.say(predict("hello", "greeting"))
+    assert talk.say(predict("late", "hours", 0.4, "fines", rest=0.35)).route.kind == "clarify"

@@ -1,0 +1,1 @@
+"""The web pages: what a customer sees. Everything is asked of an Agent that is handed in."""
