@@ -119,6 +119,9 @@ class OwnHead:
             if message["type"] == "http.response.start":
                 start = message
                 return
+            if message["type"] != "http.response.body":
+                await send(message)
+                return
             body.extend(message.get("body", b""))
             if not message.get("more_body", False):
                 page = Headers(scope=start).get("content-type", "").startswith("text/html")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.ui.fake import HOSTILE, PASSAGE, SENTENCE
@@ -21,10 +23,9 @@ def test_a_single_line_break_is_kept() -> None:
 def test_hostile_markdown_is_shown_as_text_or_dropped() -> None:
     html = to_html(HOSTILE)
     assert "&lt;script&gt;" in html
-    for part in ("<script", "<img", "javascript:", "evil.example"):
-        assert part not in html
-    assert "onerror" not in html.replace("&lt;img src=x onerror=alert(1)&gt;", "")
-    assert 'href="https://shop.example/help"' in html
+    assert set(re.findall(r"<(\w+)", html)) == {"p", "a"}
+    assert re.findall(r'href="([^"]*)"', html) == ["https://shop.example/help"]
+    assert "evil.example" not in html
 
 
 @pytest.mark.parametrize(

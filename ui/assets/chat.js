@@ -158,7 +158,9 @@
   }
 
   function fold(message) {
+    const inside = $(".reasons", message).contains(document.activeElement);
     $(".reasons", message).hidden = true;
+    if (inside) $(".thumb-down", message).focus();
     $(".thumb-down", message).setAttribute("aria-expanded", "false");
   }
 
@@ -184,9 +186,7 @@
       $(".reasons", message).hidden ? unfold(message) : fold(message);
     },
     ".cancel-reason": (button) => {
-      const message = button.closest(".bot-message");
-      fold(message);
-      $(".thumb-down", message).focus();
+      fold(button.closest(".bot-message"));
     },
     ".copy": copy,
     ".reference": (link) => {
@@ -233,7 +233,6 @@
           $("summary", chooser).focus();
         } else if (message) {
           fold(message);
-          $(".thumb-down", message).focus();
         }
       }
       if (event.key !== "Enter" || event.target !== box()) return;
