@@ -73,7 +73,9 @@ def chunk(document: Document, max_words: int = 120) -> list[Passage]:
 
 def plain(text: str) -> str:
     """The words of a Markdown text on one line: links become their label, emphasis and table bars go."""
-    bare = _EMPHASIS.sub(r"\2", _LINK.sub(r"\1", _TABLE_RULE.sub("", text)))
+    bare = _LINK.sub(r"\1", _TABLE_RULE.sub("", text))
+    for _ in range(2):  # one emphasis within another
+        bare = _EMPHASIS.sub(r"\2", bare)
     return " ".join(bare.replace("|", " ").split())
 
 

@@ -1,8 +1,10 @@
-"""The plain data and the errors of the knowledge index. Standard library only.
+"""The plain data and the errors of the knowledge index.
 
-KnowledgeError          the index or a document cannot be used
-├── DocumentError       a file cannot be read as a document (``path`` names it)
-└── IndexDamagedError   a stored index is damaged, or was made for another backbone (``folder`` names it)
+    KnowledgeError          the index or a document cannot be used
+    ├── DocumentError       a file cannot be read as a document (``path`` names it)
+    └── IndexDamagedError   a stored index is damaged, or was made for another backbone (``folder`` names it)
+
+Standard library only.
 """
 
 from __future__ import annotations

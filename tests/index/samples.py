@@ -35,7 +35,10 @@ Parcels leave from Rotterdam.
 
 Standard shipping costs 4.90 EUR. Express shipping costs 9.90 EUR.
 """
-FAQ = "id,question,answer,intent\ngift,Do you sell gift cards?,Yes. They never expire.,gift_card\n,Where is the shop?,In Utrecht.,\n"
+FAQ = """id,question,answer,intent
+gift,Do you sell gift cards?,Yes. They never expire.,gift_card
+,Where is the shop?,In Utrecht.,
+"""
 
 
 class Encoder:
@@ -58,11 +61,15 @@ class Encoder:
 
 
 def write_folder(folder: Path, **more: str) -> Path:
-    """A knowledge folder with the samples; ``more`` are further files, ``name_md="text"`` for ``name.md``."""
-    files = {"returns_md": RETURNS, "shipping_md": SHIPPING, "faq_csv": FAQ} | more
+    """A knowledge folder with the samples and the files of ``put``."""
+    return put(folder, **{"returns_md": RETURNS, "shipping_md": SHIPPING, "faq_csv": FAQ} | more)
+
+
+def put(folder: Path, **files: str) -> Path:
+    """Write ``name_md="text"`` to ``name.md`` in the folder, and so on."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         stem, _, ending = name.rpartition("_")
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{stem}.{ending}").write_text(text, encoding="utf-8")
     return folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,10 @@ def sentences(text: str) -> list[str]:
         ("The answer is no. Ask again.", ["The answer is no.", "Ask again."]),
         ("It runs over\ntwo lines. Next", ["It runs over\ntwo lines.", "Next"]),
         ("First part\n\nSecond part", ["First part", "Second part"]),
-        ("You need:\n- a tent\n- a bag\n  and a mat\n1. Go. Then stay.", ["You need:", "- a tent", "- a bag\n  and a mat", "1. Go.", "Then stay."]),
+        (
+            "You need:\n- a tent\n- a bag\n  and a mat\n1. Go. Then stay.",
+            ["You need:", "- a tent", "- a bag\n  and a mat", "1. Go.", "Then stay."],
+        ),
         ("A.\n\n| S | P |\n|---|---|\n| a. b | 5 |\n\nEnd.", ["A.", "| S | P |\n|---|---|\n| a. b | 5 |", "End."]),
         ("Really?! Yes... maybe.", ["Really?!", "Yes...", "maybe."]),
         ("**Free.** Not so.", ["**Free.**", "Not so."]),
@@ -46,7 +50,7 @@ def test_endless_text_is_divided(text: str) -> None:
     spans = split_sentences(text)
     assert all(0 < end - start <= MAX_SENTENCE for start, end in spans)
     assert sum(c.isalnum() for s in sentences(text) for c in s) == sum(c.isalnum() for c in text)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
     if text.startswith("|"):
         assert all(sentence.startswith("| a") and sentence.endswith("|") for sentence in sentences(text))
 
@@ -98,7 +102,7 @@ def test_document_without_words_has_no_passage(tmp_path: Path) -> None:
 
 def test_plain() -> None:
     table = "| Service | Price |\n|---|:--:|\n| Express | 9.90 |"
-    assert plain(f"See **[the *rules*](a(b).md \"t\")** or `x_y`, ~~no~~ 2*3*4.\n{table}") == (
+    assert plain(f'See **[the *rules*](a(b).md "t")** or `x_y`, ~~no~~ 2*3*4.\n{table}') == (
         "See the rules or x_y, no 2*3*4. Service Price Express 9.90"
     )
 

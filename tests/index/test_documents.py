@@ -8,7 +8,7 @@ import pytest
 
 from index import documents
 from index.documents import DocumentError, load_document, load_folder
-from tests.index.samples import RETURNS, make_pdf, write_folder
+from tests.index.samples import RETURNS, make_pdf, put, write_folder
 
 
 def test_folder_in_the_order_of_names(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_broken_files_are_named_and_the_rest_is_loaded(tmp_path: Path) -> None:
 
 def test_hidden_and_foreign_files_are_no_documents(tmp_path: Path) -> None:
     write_folder(tmp_path)
-    write_folder(tmp_path / ".git", secret_md="Hidden.")
+    put(tmp_path / ".git", secret_md="Hidden.")
     (tmp_path / "._returns.md").write_text("Hidden.")
     (tmp_path / "logo.png").write_bytes(b"\x89PNG")
     (tmp_path / "folder.md").mkdir()
@@ -52,7 +52,7 @@ def test_hidden_and_foreign_files_are_no_documents(tmp_path: Path) -> None:
 
 def test_colliding_stems_get_the_path(tmp_path: Path) -> None:
     write_folder(tmp_path / "eu", returns_md="In the EU.")
-    write_folder(tmp_path / "uk", returns_md="In the UK.", faq_csv="question,answer\nWhere?,Here.\n")
+    put(tmp_path / "uk", returns_md="In the UK.", faq_csv="question,answer\nWhere?,Here.\n")
     (tmp_path / "faq-gift.md").write_text("Gifts.")
     found, _ = load_folder(tmp_path)
     ids = {d.id for d in found}

@@ -43,7 +43,8 @@ def test_bad_csv(data: str, cause: str) -> None:
 
 
 def test_jsonl_rows() -> None:
-    data = '{"question": "A?", "answer": "B.", "id": 7, "intent": "x", "note": null}\n\n{"question": "C?", "answer": "D."}\n'
+    data = '{"question": "A?", "answer": "B.", "id": 7, "intent": "x", "note": null}\n\n'
+    data += '{"question": "C?", "answer": "D."}\n'
     first, second = read_jsonl(data.encode())
     assert (first.row, first.title, first.text, first.metadata) == ("7", "A?", "B.", {"intent": "x"})
     assert second.row == "2"
