@@ -100,7 +100,7 @@ class Thresholds:
     """Least confidence to follow an intent."""
     margin: float = 0.15
     """Least lead of the first intent over the second; less asks back."""
-    knowledge: float = 0.4
+    knowledge: float = 0.3
     """Least score of a passage to answer from it."""
     unknown_share: float = 0.2
     """Share of unknown tokens from which a text in another script counts as another language."""

@@ -113,7 +113,8 @@ def load_actions(folder: Path) -> Actions:
     # Two apps of one name in two folders must not share a module.
     place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     name = f"switchboard_app_{re.sub(r'[^0-9a-zA-Z]', '_', folder.name)}_{place}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    # As a package, so that ``from .orders import find`` reaches the files beside it.
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(folder)])
     if spec is None or spec.loader is None:
         raise DomainError(folder.name, [f"actions.py: {path} cannot be imported."])
     module = importlib.util.module_from_spec(spec)

@@ -17,8 +17,9 @@ from index.chunking import split_sentences
 from index.knowledge import Hit
 
 # What the score of a passage gains if its article is about the predicted intent, times the intent's confidence.
-# Both scores come of the same words only in part, so they mend each other. Chosen by hand.
-INTENT_BONUS = 0.25
+# On half of the support app's training questions, frozen vectors and a linear probe for the intent, the right
+# article came first in 0.51 without it, 0.56 with 0.1, 0.53 with 0.25, 0.51 with 0.6.
+INTENT_BONUS = 0.1
 
 _MOST_SENTENCES = 3
 _MOST_CHARACTERS = 420

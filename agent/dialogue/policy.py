@@ -183,7 +183,9 @@ class Policy:
         self._say(turn, intent.response if intent and intent.response else "lead_in")
         for answer in found:
             turn.citations.append(cite(answer.hit, self._domain.name, answer.score))
-            turn.parts.append(f"{answer.text} [{len(turn.citations)}]")
+            # A mark behind a table's last row would become a cell of it.
+            gap = "\n\n" if answer.text.endswith("|") else " "
+            turn.parts.append(f"{answer.text}{gap}[{len(turn.citations)}]")
             turn.tracker.last_article = answer.hit.passage.document_id
 
     def _offer(self, turn: _Turn, intent: Intent | None) -> None:

@@ -1,117 +1,26 @@
 """What the support app does with orders: look one up, cancel it, change its address, take a return.
 
-Orders lie in a SQLite database in the app's data folder, made from ``orders.csv`` on first use. Values reach SQL
-as parameters alone. An order's number shows how far it is and nothing else; what changes an order asks for the
-e-mail address of whoever ordered. Every change is safe to repeat.
+An order's number shows how far it is and nothing else; what changes an order asks for the e-mail address of
+whoever ordered. Every change is safe to repeat.
 """
 
 from __future__ import annotations
 
-import csv
 import secrets
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from rapidfuzz import fuzz, process
 
-from agent.dialogue.actions import ActionContext, ActionError, ActionResult, action, inert
+from agent.dialogue.actions import ActionContext, ActionResult, action, inert
 from agent.types import QuickReply
 
-DATABASE = "orders.db"
-BUSY_SECONDS = 5.0
+from .orders import Order, database, find
+
 RETURN_DAYS = 60
 # Least similarity (0 to 100) of what somebody calls an item to an item of the order.
 ITEM_LIKENESS = 70
 # Without look-alikes, so that a reference survives being read out on the phone.
 _LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
-
-_SCHEMA = """
-CREATE TABLE orders (
-    order_number TEXT PRIMARY KEY, email TEXT NOT NULL, customer_name TEXT NOT NULL, placed_at TEXT NOT NULL,
-    state TEXT NOT NULL, items TEXT NOT NULL, total_eur TEXT NOT NULL, carrier TEXT NOT NULL,
-    tracking_number TEXT NOT NULL, expected_at TEXT NOT NULL, address_city TEXT NOT NULL, country TEXT NOT NULL
-) STRICT;
-CREATE TABLE returns (
-    reference TEXT PRIMARY KEY, order_number TEXT NOT NULL REFERENCES orders (order_number), item TEXT NOT NULL,
-    reason TEXT NOT NULL, wish TEXT NOT NULL, conversation_id TEXT NOT NULL, created_at TEXT NOT NULL,
-    UNIQUE (order_number, item)
-) STRICT;
-CREATE TABLE address_changes (
-    id INTEGER PRIMARY KEY, order_number TEXT NOT NULL REFERENCES orders (order_number), address TEXT NOT NULL,
-    conversation_id TEXT NOT NULL, created_at TEXT NOT NULL, UNIQUE (order_number, address)
-) STRICT;
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """The columns that answers need."""
-
-    order_number: str
-    email: str
-    state: str
-    items: str
-    carrier: str
-    tracking_number: str
-    expected_at: str
-
-    @property
-    def expected(self) -> date:
-        """The day it was or is due; an order that was cancelled has none."""
-        return date.fromisoformat(self.expected_at)
-
-    @property
-    def travels(self) -> bool:
-        """Whether it is still to arrive."""
-        return self.state in ("placed", "packed", "shipped", "out_for_delivery")
-
-    @property
-    def articles(self) -> list[str]:
-        """Names of what was ordered, without the counts."""
-        return [part.rsplit(" x", 1)[0].strip() for part in self.items.split(";")]
-
-
-@contextmanager
-def database(context: ActionContext) -> Iterator[sqlite3.Connection]:
-    """The orders database in one write transaction, made on first use. Raises ActionError; nothing is kept then."""
-    try:
-        with closing(sqlite3.connect(context.data_folder / DATABASE, timeout=BUSY_SECONDS, isolation_level=None)) as db:
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("BEGIN IMMEDIATE")
-            if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                _fill(db, context.app_folder / "orders.csv")
-            yield db
-            db.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise ActionError(f"the orders database in {context.data_folder}: {error}") from error
-
-
-def _fill(db: sqlite3.Connection, path: Path) -> None:
-    """Tables and orders, within the caller's transaction."""
-    for statement in _SCHEMA.split(";"):
-        db.execute(statement)
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    db.executemany(
-        "INSERT INTO orders VALUES (:order_number, :email, :customer_name, :placed_at, :state, :items, :total_eur, "
-        ":carrier, :tracking_number, :expected_at, :address_city, :country)",
-        rows,
-    )
-    db.execute("PRAGMA user_version = 1")
-
-
-def find(db: sqlite3.Connection, number: str) -> Order | None:
-    """The order of that number."""
-    row = db.execute(
-        "SELECT order_number, email, state, items, carrier, tracking_number, expected_at FROM orders "
-        "WHERE order_number = ?",
-        [number],
-    ).fetchone()
-    return Order(*row) if row else None
 
 
 def _unknown(number: str) -> ActionResult:
@@ -145,9 +54,8 @@ def order_status(context: ActionContext) -> ActionResult:
         order = find(db, number)
     if order is None:
         return _unknown(number)
-    parts = [_state_of(order, context.today), _by_day(order, context.slots.get("day"), context.today)]
-    late = order.expected < context.today and order.state in ("placed", "packed", "shipped", "out_for_delivery")
-    text = " ".join(part for part in parts if part)
+    late = order.travels and order.expected < context.today
+    text = _travelling(order, context) if order.travels else _settled(order)
     replies = {
         "placed": ("Change the delivery address", "Cancel this order"),
         "delivered": ("I have not received it", "I want to return something"),
@@ -158,57 +66,48 @@ def order_status(context: ActionContext) -> ActionResult:
     )
 
 
-def _state_of(order: Order, today: date) -> str:
-    number, day, late = order.order_number, _day(order.expected), order.expected < today
-    travel = (
-        f" The carrier is {order.carrier}"
-        + (f", tracking number **{order.tracking_number}**." if order.tracking_number else ".")
-        if order.carrier
-        else ""
-    )
+def _travelling(order: Order, context: ActionContext) -> str:
+    """State, expected day and carrier of an order that is still to arrive."""
+    day, late = _day(order.expected), order.expected < context.today
+    state = {
+        "placed": "has been placed and is waiting to be packed",
+        "packed": "is packed and leaves our warehouse with the next collection",
+        "shipped": "has been shipped and is on its way",
+        "out_for_delivery": "has been out for delivery" if late else "is out for delivery: the driver has it",
+    }[order.state]
     due = f"It was expected on **{day}**, so it is late." if late else f"It is expected on **{day}**."
-    match order.state:
-        case "placed":
-            return f"Order **{number}** has been placed and is waiting to be packed. {due}"
-        case "packed":
-            return f"Order **{number}** is packed and leaves our warehouse with the next collection. {due}"
-        case "shipped":
-            return f"Order **{number}** has been shipped and is on its way. {due}{travel}"
-        case "out_for_delivery":
-            if late:
-                return f"Order **{number}** has been out for delivery. {due}{travel}"
-            return (
-                f"Order **{number}** is out for delivery: the driver has it, and it is expected on **{day}**.{travel}"
-            )
-        case "delivered":
-            return f"Order **{number}** has been delivered; it was expected on **{day}**.{travel}"
-        case "cancelled":
-            return f"Order **{number}** was cancelled, so nothing is on its way."
-        case "return_requested":
-            return f"Order **{number}** was delivered, and a return is registered. We are waiting for your parcel."
-        case "returned":
-            return f"Order **{number}** has come back to our warehouse. The refund follows within 5-7 working days."
-        case "refunded":
-            return f"Order **{number}** was returned and has been refunded."
-    raise ActionError(f"order {number} has the unknown state '{order.state}'")
+    parts = [f"Order **{order.order_number}** {state}. {due}", _by_day(order, context), _carrier(order)]
+    return " ".join(part for part in parts if part)
 
 
-def _by_day(order: Order, asked: str | None, today: date) -> str:
-    """Whether it comes by the day that was asked for; nothing if none was, or if it no longer matters."""
-    if (
-        asked is None
-        or order.state not in ("placed", "packed", "shipped", "out_for_delivery")
-        or order.expected < today
-    ):
+def _by_day(order: Order, context: ActionContext) -> str:
+    """Whether it comes by the day that was asked for; nothing if none was, or if it is past."""
+    asked = context.slots.get("day")
+    wanted = date.fromisoformat(asked) if asked else None
+    if wanted is None or wanted < context.today or order.expected < context.today:
         return ""
-    wanted = date.fromisoformat(asked)
-    if wanted < today:
+    if order.expected <= wanted:
+        return f"So it should be there by {_day(wanted)}, though the carrier does not promise the day."
+    return f"So it will most likely not be there by {_day(wanted)}."
+
+
+def _carrier(order: Order) -> str:
+    if not order.carrier:
         return ""
-    return (
-        f"So it should be there by {_day(wanted)}, though the carrier does not promise the day."
-        if order.expected <= wanted
-        else f"So it will most likely not be there by {_day(wanted)}."
-    )
+    number = f", tracking number **{order.tracking_number}**" if order.tracking_number else ""
+    return f"The carrier is {order.carrier}{number}."
+
+
+def _settled(order: Order) -> str:
+    """State of an order that has arrived, has come back or was cancelled."""
+    state = {
+        "delivered": f"has been delivered. {_carrier(order)}",
+        "cancelled": "was cancelled, so nothing is on its way.",
+        "return_requested": "was delivered, and a return is registered. We are waiting for your parcel.",
+        "returned": "has come back to our warehouse. The refund follows within 5-7 working days.",
+        "refunded": "was returned and has been refunded.",
+    }
+    return f"Order **{order.order_number}** {state[order.state]}".rstrip()
 
 
 # Changes, for whoever ordered
@@ -371,7 +270,7 @@ def check_return(context: ActionContext) -> ActionResult:
 
 def _not_returnable(order: Order, today: date) -> ActionResult | None:
     number = order.order_number
-    if order.state in ("placed", "packed", "shipped", "out_for_delivery"):
+    if order.travels:
         hint = (
             "It is not packed yet, so you can still cancel it."
             if order.state == "placed"

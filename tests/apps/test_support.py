@@ -74,7 +74,7 @@ def test_every_response_has_three_wordings_in_each_mood(domain: Domain) -> None:
     own = {i.response for i in domain.intents.values() if i.response} | {"lead_in", "out_of_scope"}
     for name in own:
         for mood in ("neutral", "negative", "positive"):
-            assert len(set(domain.wordings(name, mood))) >= 3, (name, mood)  # type: ignore[arg-type]
+            assert len(set(domain.wordings(name, mood))) >= 3, (name, mood)
             assert mood in domain.responses[name], (name, mood)
     assert all(len(s.prompt) >= 3 for s in domain.slots.values() if s.name != "day")
 
@@ -158,9 +158,7 @@ def test_cancelling_needs_the_orders_address(
     assert run(actions, "cancel_order", given, order_number=number).missing == "email"
     assert run(actions, "cancel_order", given, order_number=number, email="x@example.com").missing == "email"
     assert state_of(given, number) == "placed"
-    assert (
-        "is cancelled" in run(actions, "cancel_order", given, order_number=number, email=order["email"].upper()).text
-    )
+    assert "is cancelled" in run(actions, "cancel_order", given, order_number=number, email=order["email"].upper()).text
     assert state_of(given, number) == "cancelled"
     assert "cancelled already" in run(actions, "cancel_order", given, order_number=number).text
 
@@ -183,17 +181,13 @@ def test_an_address_changes_while_an_order_is_placed(
     assert run(actions, "change_address", given, **slots).missing == "new_address"
     address = "Lindenweg 7 <script>"
     for _ in range(2):
-        assert (
-            "Lindenweg 7 &lt;script&gt;" in run(actions, "change_address", given, **slots, new_address=address).text
-        )
+        assert "Lindenweg 7 &lt;script&gt;" in run(actions, "change_address", given, **slots, new_address=address).text
     with sqlite3.connect(given.data_folder / "orders.db") as db:
         rows = db.execute("SELECT order_number, address FROM address_changes").fetchall()
     db.close()
     assert rows == [(order["order_number"], address)]
     packed = in_state(orders, "packed")
-    assert (
-        "can no longer be changed" in run(actions, "change_address", given, order_number=packed["order_number"]).text
-    )
+    assert "can no longer be changed" in run(actions, "change_address", given, order_number=packed["order_number"]).text
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,13 @@ def test_an_apps_actions_are_found_by_name(app_folder: Path) -> None:
     assert set(load_actions(app_folder)) == {"loan_status", "check_reservation", "reserve"}
 
 
+def test_an_apps_actions_reach_the_files_beside_them(app_folder: Path) -> None:
+    (app_folder / "shelf.py").write_text("NAME = 'found'\n", encoding="utf-8")
+    code = "from agent.dialogue.actions import action\nfrom .shelf import NAME\n@action(NAME)\ndef f(c): ...\n"
+    (app_folder / "actions.py").write_text(code, encoding="utf-8")
+    assert set(load_actions(app_folder)) == {"found"}
+
+
 def test_an_app_without_actions_has_none(tmp_path: Path) -> None:
     assert len(load_actions(tmp_path)) == 0
 

@@ -4,8 +4,9 @@ import pytest
 
 from agent.dialogue.forms import Step, says, step
 from agent.dialogue.tracker import FormState
-from agent.domain import CANCEL, NO, YES, Domain
+from agent.domain import Domain
 from agent.types import Prediction
+from agent.wordings import CANCEL, NO, YES
 from tests.agent.dialogue.small_app import predict
 
 ASKS_CARD = FormState("reserve", "reservation", {}, asking="card")
