@@ -85,7 +85,7 @@ def serve(
     try:
         server = create_app(agent)
         out.print(f"\n[bold]Switchboard is ready:[/bold] {settings.address}\n", highlight=False)
-        uvicorn.run(server, host=settings.host, port=settings.port, log_level="warning", access_log=False)
+        uvicorn.run(server, host=settings.host, port=settings.port, log_level="warning", access_log=False, server_header=False)
     finally:
         agent.close()
 
@@ -175,12 +175,12 @@ def evaluate(
     report, folder = evaluate_app(settings, name, version)
     folder.mkdir(parents=True, exist_ok=True)
     page = html or folder / "report.html"
-    write_html(report, page)
+    write_html(report, page, app=name)
     (folder / "report.json").write_text(json.dumps(report.to_dict(), indent=1) + "\n", encoding="utf-8")
     if as_json:
         print(json.dumps(report.to_dict()))
     else:
-        print_report(report, out)
+        print_report(report, out, app=name)
         out.print(f"Report with plots: {page}\nJSON: {folder / 'report.json'}", highlight=False, soft_wrap=True)
 
 
@@ -288,3 +288,7 @@ def doctor(as_json: AsJson = False, data: Data = None, config: Config = None) ->
         out.print(table)
     if not all(f.ok for f in findings):
         raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import string
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ import torch
 
 from agent.model.backbone import Backbone
 
+ROOT = Path(__file__).resolve().parents[1]
 # fmt: off
 WORDS = [
     "the", "a", "i", "my", "you", "is", "are", "was", "where", "what", "how", "can", "not", "do", "to", "of",
@@ -89,3 +93,23 @@ def tiny(tiny_folder: Path) -> Backbone:
     """A backbone of 32 dimensions and 32 tokens; the same for the whole session, as nothing writes to it."""
     torch.set_num_threads(1)
     return Backbone.load(str(tiny_folder), device="cpu")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones last, so that a mistake shows early."""
+    items.sort(key=lambda item: ("e2e" in item.keywords) * 2 + ("real" in item.keywords))
+
+
+@pytest.fixture(scope="session")
+def trained_data() -> Path:
+    """A data folder with the support app trained as ``make serve`` does it; kept until code or data change."""
+    digest = hashlib.sha256()
+    sources = [*(ROOT / "apps" / "support").rglob("*"), *(ROOT / "agent" / "model").glob("*.py")]
+    for path in sorted(p for p in [*sources, *(ROOT / "agent" / "learning").glob("*.py")] if p.is_file()):
+        if "__pycache__" not in path.parts and "test" not in path.parts:
+            digest.update(path.read_bytes())
+    folder = ROOT / "tests" / ".cache" / digest.hexdigest()[:12]
+    if not (folder / "models" / "support" / "aliases.json").is_file():
+        command = [sys.executable, "-m", "agent.cli", "train", "support", "--data", str(folder)]
+        subprocess.run(command, cwd=ROOT, check=True)
+    return folder

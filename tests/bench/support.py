@@ -1,0 +1,69 @@
+"""The support app on its own test split: intents understood, and the right article first for questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.config import Settings
+from agent.learning.evaluate import evaluate_model
+from agent.learning.registry import ModelRegistry
+from agent.learning.retrain import recipe
+from agent.model.storage import read_manifest
+from agent.runtime import open_index
+from agent.teach import dataset_of, documents_of, domain_of, load_champion, teach_app
+from tests.bench.data import QUICK
+from tests.bench.result import Result
+
+APP = "support"
+INTENT_TARGET, ARTICLE_TARGET = 0.90, 0.85
+
+
+def settings() -> Settings:
+    """A data folder of the bench's own, apart from the one that is served."""
+    folder = Path(__file__).parent / ".cache" / ("support-quick" if QUICK else "support")
+    return Settings.load(env={}, data=folder)
+
+
+def measure() -> Result:
+    """Train with the default recipe if that was not done yet for these examples; then read the test split."""
+    where = settings()
+    domain = domain_of(where, APP)
+    champion = ModelRegistry(where.data, APP).champion()
+    model = load_champion(where, APP) if champion else None
+    if model is not None:
+        index = open_index(domain, where.data, model.backbone)
+        wanted = dataset_of(domain, index, domain.folder).hash()
+        if champion is None or read_manifest(champion)["data"]["hash"] != wanted:
+            model = None
+    if model is None:
+        teach_app(where, APP, recipe(epochs=1) if QUICK else recipe(), fresh=False, promote=True)
+        model = load_champion(where, APP)
+        index = open_index(domain, where.data, model.backbone)
+    test = dataset_of(domain, index, domain.folder / "test")
+    report = evaluate_model(model, test, documents_of(index))
+    questions = [e for e in test.questions if e.document]
+    predictions = model.predict([e.text for e in questions])
+    first = [index.search(p.text, p.query_vector, 1)[0].passage.document_id for p in predictions]
+    articles = sum(f == e.document for f, e in zip(first, questions, strict=True)) / len(questions)
+    frozen = model.backbone.encode([e.text for e in questions], prompt="query")
+    plain = [
+        index.search(e.text, v, 1)[0].passage.document_id == e.document for e, v in zip(questions, frozen, strict=True)
+    ]
+    examples = [e for e in test.in_scope if e.document is None]
+    read = model.predict([e.text for e in examples])
+    understood = sum(p.intent == e.intent for p, e in zip(read, examples, strict=True)) / len(examples)
+    detail = {
+        "right article first": articles,
+        "right article first, target": ARTICLE_TARGET,
+        "right article first, frozen query": sum(plain) / len(plain),
+        "intent accuracy, questions counted in": report.intent.accuracy if report.intent else 0.0,
+        "intent macro-F1": report.intent.f1 if report.intent else 0.0,
+        "calibration error": report.intent.ece if report.intent else 0.0,
+        "sentiment accuracy": report.sentiment.accuracy if report.sentiment else 0.0,
+        "out-of-scope AUROC": report.out_of_scope.auroc if report.out_of_scope else 0.0,
+        "out-of-scope recall": report.out_of_scope.recall if report.out_of_scope else 0.0,
+        "understood but refused": report.out_of_scope.understood_lost if report.out_of_scope else 0.0,
+    }
+    return Result(
+        "support", understood, INTENT_TARGET, understood >= INTENT_TARGET and articles >= ARTICLE_TARGET, detail
+    )
