@@ -16,8 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from index.documents import Passage
-from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
 from numpy.typing import NDArray
 
 from agent.config import Settings
@@ -36,6 +34,8 @@ from agent.progress import Bar
 from agent.store import Store
 from agent.text import clean, redact
 from agent.types import Feedback, Message, Prediction, Reply
+from index.documents import Passage
+from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
 
 log = logging.getLogger("switchboard")
 

@@ -11,7 +11,15 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("index",),
     ("agent.errors", "agent.types", "agent.wordings"),
-    ("agent.config", "agent.domain", "agent.domain_file", "agent.domain_check", "agent.text", "agent.lock", "agent.ports"),
+    (
+        "agent.config",
+        "agent.domain",
+        "agent.domain_file",
+        "agent.domain_check",
+        "agent.text",
+        "agent.lock",
+        "agent.ports",
+    ),
     ("agent.model",),
     ("agent.dialogue",),
     ("agent.learning",),

@@ -16,7 +16,7 @@ from agent.learning.train import UNIFORM, Row
 from agent.model.multitask import INTENT, SENTIMENT
 from agent.types import SENTIMENTS, Example
 
-VALIDATION_SHARE = 0.15
+VALIDATION_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)

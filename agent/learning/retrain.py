@@ -24,7 +24,7 @@ from agent.learning.registry import ModelRegistry, now
 from agent.learning.train import Row, TrainingRun, TrainingSet, TrainSettings
 from agent.model.adapters import AdapterConfig, Method
 from agent.model.backbone import Backbone
-from agent.model.heads import ClassifierHead
+from agent.model.heads import IntentHead
 from agent.model.multitask import INTENT, QUERY, SENTIMENT, HeadSpec, ModelSpec, MultiTaskModel
 from agent.model.storage import save_model
 from agent.types import SENTIMENTS
@@ -38,7 +38,7 @@ class Recipe:
     """How an app's model is to be trained."""
 
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
-    settings: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=6))
+    settings: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=5))
 
 
 RATES = {"lora": 1e-3, "dora": 1e-3, "adalora": 2e-3, "bottleneck": 1e-3, "full": 5e-5, "none": 0.0}
@@ -48,7 +48,7 @@ RATES = {"lora": 1e-3, "dora": 1e-3, "adalora": 2e-3, "bottleneck": 1e-3, "full"
 def recipe(
     method: str = "lora",
     rank: int = 16,
-    epochs: int = 6,
+    epochs: int = 5,
     batch_size: int = 32,
     learning_rate: float | None = None,
     seed: int = 0,
@@ -185,7 +185,7 @@ def _heads(intents: Sequence[str], rows: Sequence[Row]) -> dict[str, HeadSpec]:
 
 def _start_from_probes(model: MultiTaskModel, rows: Sequence[Row], targets: Vectors) -> None:
     for name, head in model.heads.items():
-        if isinstance(head, ClassifierHead):
+        if isinstance(head, IntentHead):
             own = [i for i, row in enumerate(rows) if row.labels.get(name, -1) >= 0]
             labels = [rows[i].labels[name] for i in own]
             head.start_from(*fit_probe(targets[own], labels, len(model.labels(name))))

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -36,7 +35,7 @@ class TrainSettings:
     label_smoothing: float = 0.1
     distillation: float = 10.0
     """Weight of 1 - cosine between the query vector and the frozen embedding of the same text."""
-    pairs: float = 0.5
+    pairs: float = 3.0
     """Weight of finding the right document among all, where it is known."""
     pair_temperature: float = 0.05
     outliers: float = 0.5
@@ -109,14 +108,7 @@ class TrainingRun:
             groups.append({"params": adapter, "lr": settings.learning_rate})
         self.optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
-        self.rarity = self._rarity()
         torch.manual_seed(settings.seed)
-
-    def _rarity(self) -> dict[str, float]:
-        """By classifier head, and for the pairs: all rows over the rows that have a label for it."""
-        counts = Counter(name for row in self.data.rows for name, label in row.labels.items() if label != UNIFORM)
-        counts["pairs"] = sum(bool(row.documents) for row in self.data.rows)
-        return {name: len(self.data.rows) / count for name, count in counts.items() if count}
 
     def _rate(self, step: int) -> float:
         warm = max(1, round(self.total * self.settings.warmup))
@@ -168,9 +160,8 @@ class TrainingRun:
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _losses(self, rows: list[int]) -> dict[str, Tensor]:
-        """Each loss is summed over the rows that have its label, divided by the batch size and weighted by
-        the label's rarity in the whole set: tasks weigh the same whatever their sizes, and within a task
-        every row does, whatever the mixture of the batch."""
+        """Each loss is summed over the rows that have its label and divided by the batch size, so that
+        every known label weighs the same whatever the mixture of the batch."""
         s = self.settings
         batch = self.model.backbone.tokenize([self.texts[i] for i in rows], s.max_length).to(self.device)
         outputs = self.model(batch)
@@ -191,7 +182,7 @@ class TrainingRun:
                 loss = nn.functional.cross_entropy(
                     outputs.logits[name][at], target, label_smoothing=s.label_smoothing, reduction="sum"
                 )
-                losses[name] = loss * self.rarity[name] / len(rows)
+                losses[name] = loss / len(rows)
             if outside:
                 even = -outputs.logits[name][outside].log_softmax(-1).mean(-1).sum() / len(rows)
                 losses[f"{name}_outliers"] = s.outliers * even
@@ -213,7 +204,7 @@ class TrainingRun:
         for i, (_, documents) in enumerate(known):
             right[i, list(documents)] = 0
         found = torch.logsumexp(cosines + right, 1) - torch.logsumexp(cosines, 1)
-        return {"pairs": -self.settings.pairs * found.sum() * self.rarity["pairs"] / len(rows)}
+        return {"pairs": -self.settings.pairs * found.sum() / len(rows)}
 
     def state(self) -> dict[str, Tensor]:
         """All that is needed to go on after this step: weights, optimizer, generator, step number."""

@@ -19,13 +19,13 @@ Pool = Callable[[Tensor, Tensor], Tensor]
 class AttentionPooling(nn.Module):
     """A learned weighted mean of token states (Yang et al. 2016, with one linear score a token).
 
-    The score starts at zero, so that it begins as the plain mean; with ``first_token`` it begins as
-    the first token's state, for encoders whose recipe pools so.
+    The score starts at zero, so that it begins as the plain mean; ``first`` is what the first token's
+    score starts with (20 for all but that token's weight).
     """
 
-    def __init__(self, dimension: int, first_token: bool = False) -> None:
+    def __init__(self, dimension: int, first: float = 0.0) -> None:
         super().__init__()
-        self.first = nn.Parameter(torch.tensor(20.0 if first_token else 0.0))
+        self.first = nn.Parameter(torch.tensor(first))
         self.score = nn.Linear(dimension, 1)
         nn.init.zeros_(self.score.weight)
         nn.init.zeros_(self.score.bias)
@@ -41,13 +41,18 @@ class AttentionPooling(nn.Module):
 class ClassifierHead(nn.Module):
     """Attention pooling, unit length, one linear layer.
 
-    On frozen states its features are the frozen sentence embedding, so a linear probe that was
-    fitted there is a valid start for its weights (linear probing then fine-tuning, Kumar et al. 2022).
+    Where the pooling begins as the backbone's own, the features of frozen states are the frozen sentence
+    embedding, so that a linear probe fitted there is a valid start for the weights (linear probing then
+    fine-tuning, Kumar et al. 2022).
     """
 
-    def __init__(self, dimension: int, labels: int, *, dropout: float = 0.1, first_token: bool = False) -> None:
+    SCALE = 8.0
+    """Features are multiplied by it before the linear layer: at unit length its weights would have to
+    grow so far that the head lags behind the adapter."""
+
+    def __init__(self, dimension: int, labels: int, *, dropout: float = 0.1, first: float = 0.0) -> None:
         super().__init__()
-        self.pooling = AttentionPooling(dimension, first_token)
+        self.pooling = AttentionPooling(dimension, first)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(dimension, labels)
 
@@ -57,13 +62,13 @@ class ClassifierHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, D) -> logits (B, L)."""
-        logits: Tensor = self.classifier(self.dropout(features))
+        logits: Tensor = self.classifier(self.dropout(features) * self.SCALE)
         return logits
 
     @torch.no_grad()
     def start_from(self, weight: Tensor, bias: Tensor) -> None:
-        """Take a probe's weights: (L, D) and (L,)."""
-        self.classifier.weight.copy_(weight)
+        """Take the weights of a probe over unit vectors: (L, D) and (L,)."""
+        self.classifier.weight.copy_(weight / self.SCALE)
         self.classifier.bias.copy_(bias)
 
 
@@ -72,7 +77,13 @@ class IntentHead(ClassifierHead):
 
 
 class SentimentHead(ClassifierHead):
-    """How the person feels."""
+    """How the person feels.
+
+    The frozen embedding says little of it, so this head begins at the first token, whose state is free to
+    carry a feeling while the mean of all states is held near the frozen space, and from no probe.
+    """
+
+    FIRST = 3.0
 
 
 class QueryHead(nn.Module):

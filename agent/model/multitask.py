@@ -74,14 +74,16 @@ class MultiTaskModel(nn.Module):
         self.temperatures: dict[str, float] = {}
         self.scopes: dict[str, ScopeScorer] = {}
         self.encoder = AdaptedEncoder(backbone, spec.adapter, total_steps)
-        first_token = backbone.recipe.pooling == "cls"
+        first = 20.0 if backbone.recipe.pooling == "cls" else 0.0
         self.heads = nn.ModuleDict()
         for name, head in spec.heads.items():
             if head.kind == "query":
                 self.heads[name] = QueryHead(backbone.dimension, backbone.pool)
+            elif head.kind == "intent":
+                self.heads[name] = IntentHead(backbone.dimension, len(head.labels), first=first)
             else:
-                kind = IntentHead if head.kind == "intent" else SentimentHead
-                self.heads[name] = kind(backbone.dimension, len(head.labels), first_token=first_token)
+                at_first = max(first, SentimentHead.FIRST)
+                self.heads[name] = SentimentHead(backbone.dimension, len(head.labels), first=at_first)
         self.heads.to(backbone.device)
 
     @property

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.config import Settings
+from agent.dialogue.answers import fit
+from agent.domain import Domain
 from agent.learning.evaluate import evaluate_model
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import recipe
 from agent.model.storage import read_manifest
-from agent.runtime import open_index
+from agent.runtime import PASSAGES, open_index
 from agent.teach import dataset_of, documents_of, domain_of, load_champion, teach_app
+from agent.types import Prediction
+from index.knowledge import Hit
 from tests.bench.data import QUICK
 from tests.bench.result import Result
 
@@ -22,6 +26,12 @@ def settings() -> Settings:
     """A data folder of the bench's own, apart from the one that is served."""
     folder = Path(__file__).parent / ".cache" / ("support-quick" if QUICK else "support")
     return Settings.load(env={}, data=folder)
+
+
+def _first_document(hits: list[Hit], domain: Domain, prediction: Prediction) -> str:
+    """The document that the service would answer from, its threshold aside."""
+    best = max(hits, key=lambda hit: fit(hit, domain, prediction.intent, prediction.confidence))
+    return best.passage.document_id
 
 
 def measure() -> Result:
@@ -43,7 +53,7 @@ def measure() -> Result:
     report = evaluate_model(model, test, documents_of(index))
     questions = [e for e in test.questions if e.document]
     predictions = model.predict([e.text for e in questions])
-    first = [index.search(p.text, p.query_vector, 1)[0].passage.document_id for p in predictions]
+    first = [_first_document(index.search(p.text, p.query_vector, PASSAGES), domain, p) for p in predictions]
     articles = sum(f == e.document for f, e in zip(first, questions, strict=True)) / len(questions)
     frozen = model.backbone.encode([e.text for e in questions], prompt="query")
     plain = [

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.e2e
 WAIT = 20_000
 
 
-@pytest.fixture()
+@pytest.fixture
 def page(browser: Browser, server: str) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = context.new_page()
@@ -111,9 +111,7 @@ def test_the_api_answers_from_another_process(server: str) -> None:
         assert said.status_code == 200
     with httpx.Client(base_url=server, timeout=20) as stranger:
         stranger.post("/v1/messages", json={"text": "hello"})
-        theft = stranger.post(
-            "/v1/messages", json={"text": "and now?", "conversation_id": first["conversation_id"]}
-        )
+        theft = stranger.post("/v1/messages", json={"text": "and now?", "conversation_id": first["conversation_id"]})
         assert theft.status_code == 404
 
 
@@ -157,8 +155,6 @@ def test_chinese_is_told_so_and_offered_a_person(server: str) -> None:
     ],
 )
 def test_bad_requests_are_named(server: str, body: bytes, status: int) -> None:
-    answer = httpx.post(
-        f"{server}/v1/messages", content=body, headers={"Content-Type": "application/json"}, timeout=20
-    )
+    answer = httpx.post(f"{server}/v1/messages", content=body, headers={"Content-Type": "application/json"}, timeout=20)
     assert answer.status_code == status
     assert {"code", "message", "remedy"} <= set(answer.json()["error"])

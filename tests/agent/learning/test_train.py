@@ -38,7 +38,7 @@ def make_run(tiny: Backbone, method: Method = "lora", **settings: float) -> Trai
     ]
     torch.manual_seed(0)
     chosen = TrainSettings(
-        **({"epochs": 8, "batch_size": 4, "learning_rate": 5e-3, "head_learning_rate": 5e-2} | settings)
+        **({"epochs": 8, "batch_size": 4, "learning_rate": 5e-3, "head_learning_rate": 1e-2} | settings)
     )  # type: ignore[arg-type]
     model = MultiTaskModel(tiny, ModelSpec(SPEC, AdapterConfig(method, rank=4)), total_steps=24)
     documents = tiny.encode(["parcel order late", "card charged money"])

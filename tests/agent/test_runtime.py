@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from agent.config import Settings
+from agent.errors import (
+    BadInputError,
+    ConversationError,
+    LockedError,
+    ModelError,
+    StoreError,
+    TrainingError,
+    UnknownAppError,
+)
+from agent.learning.registry import ModelRegistry
+from agent.model.backbone import Backbone
+from agent.runtime import Agent
+from agent.types import Feedback, Message
+from tests.agent.library import make_library, train_library
+from tests.conftest import make_backbone_folder
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Backbone) -> Settings:
+    settings = make_library(tmp_path_factory.mktemp("library"))
+    train_library(settings, tiny)
+    return settings
+
+
+@pytest.fixture
+def settings(trained: Settings, tmp_path: Path) -> Settings:
+    """A copy of the trained app and its data, to be changed."""
+    shutil.copytree(trained.data.parent, tmp_path, dirs_exist_ok=True)
+    return Settings.load(env={}, apps=(tmp_path / "library",), data=tmp_path / "data", log_level="error")
+
+
+@pytest.fixture
+def agent(settings: Settings, tiny: Backbone) -> Iterator[Agent]:
+    agent = Agent.open(settings, backbone=tiny, only="library")
+    yield agent
+    agent.close()
+
+
+def say(agent: Agent, text: str, conversation: str | None = None, client: str = "ann") -> Message:
+    return Message("library", text, client, conversation)
+
+
+def test_a_question_is_answered_with_its_source(agent: Agent) -> None:
+    reply = agent.reply(say(agent, "when do you open"))
+    assert "I am a machine." in reply.text
+    assert reply.why["intents"][0]["name"] == "hours"
+    assert reply.model_version == "1"
+    assert agent.passage("library", "opening#1").text.startswith("We open at nine.")
+    assert [h.passage.id for h in agent.search("library", "when do you open", 1)] == ["opening#1"]
+
+
+def test_a_turn_is_kept_whole(agent: Agent) -> None:
+    reply = agent.reply(say(agent, "hello"))
+    messages = agent.history(reply.conversation_id, "ann")
+    assert [(m["role"], m["text"]) for m in messages] == [("user", "hello"), ("bot", reply.text)]
+    assert agent.feedback(Feedback(reply.message_id, "ann", "down", reason="wrong"))
+    assert not agent.feedback(Feedback(reply.message_id, "ann", "down", reason="wrong"))
+
+
+def test_a_form_goes_on_after_a_restart(settings: Settings, tiny: Backbone) -> None:
+    first = Agent.open(settings, backbone=tiny, only="library")
+    asked = first.reply(say(first, "reserve a book"))
+    assert asked.route.kind == "form"
+    first.close()
+    second = Agent.open(settings, backbone=tiny, only="library")
+    then = second.reply(say(second, "1234", asked.conversation_id))
+    assert then.route.kind == "form"
+    assert then.why["slots"]["card"] == "C-1234"
+    second.close()
+
+
+def test_nobody_else_may_read_or_go_on(agent: Agent) -> None:
+    reply = agent.reply(say(agent, "hello"))
+    for action in (
+        lambda: agent.reply(say(agent, "and now", reply.conversation_id, "eve")),
+        lambda: agent.history(reply.conversation_id, "eve"),
+        lambda: agent.feedback(Feedback(reply.message_id, "eve", "up")),
+        lambda: agent.reply(say(agent, "and now", "no-such-conversation")),
+    ):
+        with pytest.raises(ConversationError):
+            action()
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\u200b\u202e", "a\ud800b", "x" * 3000])
+def test_text_that_cannot_be_taken_leaves_no_trace(agent: Agent, text: str) -> None:
+    with pytest.raises(BadInputError):
+        agent.reply(say(agent, text))
+    assert agent.store.counts()["conversations"] == 0
+
+
+def test_another_apps_name_is_an_error_that_lists_those_there(agent: Agent) -> None:
+    with pytest.raises(UnknownAppError, match="Available: library"):
+        agent.reply(Message("shop", "hello", "ann"))
+
+
+def test_a_disk_that_refuses_is_told_and_nothing_is_half_written(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = agent.reply(say(agent, "hello"))
+
+    def refuse(*_: object) -> None:
+        raise StoreError("There is no room left to store this, so nothing was kept.")
+
+    monkeypatch.setattr(agent.store, "save_turn", refuse)
+    with pytest.raises(StoreError, match="nothing was kept"):
+        agent.reply(say(agent, "when do you open", first.conversation_id))
+    assert len(agent.store.messages(first.conversation_id)) == 2
+
+
+def test_many_at_once_get_their_own_answers(agent: Agent) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda i: agent.reply(say(agent, "hello", client=f"c{i}")), range(24)))
+    assert len({r.conversation_id for r in replies}) == 24
+    assert agent.store.counts()["messages"] == 48
+
+
+def test_turns_of_one_conversation_do_not_overtake_each_other(agent: Agent) -> None:
+    first = agent.reply(say(agent, "hello"))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: agent.reply(say(agent, f"hello {i}", first.conversation_id)), range(10)))
+    row = agent.store.conversation(first.conversation_id)
+    assert row is not None
+    assert row.turns == row.state["turns"] == 11
+
+
+def test_an_app_without_a_model_says_what_to_run(settings: Settings, tiny: Backbone) -> None:
+    shutil.rmtree(settings.data / "models")
+    with pytest.raises(ModelError, match="switchboard train library"):
+        Agent.open(settings, backbone=tiny, only="library")
+
+
+def test_a_damaged_model_is_named(settings: Settings, tiny: Backbone) -> None:
+    champion = ModelRegistry(settings.data, "library").champion()
+    assert champion is not None
+    content = bytearray((champion / "heads.safetensors").read_bytes())
+    content[-1] ^= 1
+    (champion / "heads.safetensors").write_bytes(content)
+    with pytest.raises(ModelError, match=r"heads.safetensors is damaged"):
+        Agent.open(settings, backbone=tiny, only="library")
+
+
+def test_a_model_of_another_backbone_is_refused(settings: Settings, tmp_path: Path) -> None:
+    other = Backbone.load(str(make_backbone_folder(tmp_path / "other", seed=5)), "cpu")
+    with pytest.raises(ModelError, match="Train the app again"):
+        Agent.open(settings, backbone=other, only="library")
+
+
+def test_a_damaged_index_is_built_anew(settings: Settings, tiny: Backbone, caplog: pytest.LogCaptureFixture) -> None:
+    for file in (settings.data / "index" / "library").rglob("*.faiss"):
+        file.write_bytes(b"nonsense")
+    agent = Agent.open(settings, backbone=tiny, only="library")
+    assert "built anew" in caplog.text
+    assert agent.search("library", "when do you open", 1)
+    agent.close()
+
+
+def test_a_broken_document_is_named_and_the_rest_is_served(
+    settings: Settings, tiny: Backbone, caplog: pytest.LogCaptureFixture
+) -> None:
+    (settings.apps[0] / "knowledge" / "broken.pdf").write_bytes(b"%PDF-1.4 and then nothing")
+    agent = Agent.open(settings, backbone=tiny, only="library")
+    assert "broken.pdf" in caplog.text
+    assert agent.search("library", "when do you open", 1)
+    agent.close()
+
+
+def test_a_second_server_on_the_same_folder_is_refused(settings: Settings, tiny: Backbone) -> None:
+    agent = Agent.open(settings, backbone=tiny, only="library", holder="http://127.0.0.1:7860")
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom agent.store import Store\n"
+        "Store.open(Path(sys.argv[1])).lock('http://127.0.0.1:7861')"
+    )
+    second = subprocess.run([sys.executable, "-c", code, str(settings.data)], capture_output=True, text=True, check=False)
+    agent.close()
+    assert second.returncode != 0
+    assert LockedError.__name__ in second.stderr
+    assert "127.0.0.1:7860" in second.stderr
+
+
+def test_a_first_start_trains_what_has_no_model(settings: Settings, tiny: Backbone) -> None:
+    shutil.rmtree(settings.data / "models")
+    asked: list[str] = []
+
+    def teach(domain: object, *_: object) -> Path:
+        asked.append(domain.name)  # type: ignore[attr-defined]
+        return train_library(settings, tiny)
+
+    agent = Agent.open(settings, backbone=tiny, only="library", untrained=teach)
+    assert asked == ["library"]
+    assert agent.ready()[0]
+    agent.close()
+
+
+def test_an_intent_without_examples_is_named(tmp_path: Path, tiny: Backbone) -> None:
+    settings = make_library(tmp_path)
+    path = settings.apps[0] / "examples.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    kept = [r for r in rows if r["intent"] != "fines"] + [{"text": "the fine", "intent": "fines"}]
+    path.write_text("".join(json.dumps(r) + "\n" for r in kept))
+    with pytest.raises(TrainingError, match="Too few examples .* of: fines"):
+        train_library(settings, tiny)
