@@ -210,7 +210,7 @@ def index(name: AppName, data: Data = None, config: Config = None) -> None:
     from agent.teach import domain_of
 
     settings = settings_of(config, data=data)
-    with Bar("index", "passages") as bar:
+    with Bar("index", "texts") as bar:
         built = open_index(
             domain_of(settings, name), settings.data, Backbone.load(settings.backbone, settings.device), bar.update
         )

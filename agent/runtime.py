@@ -132,7 +132,7 @@ class Agent:
             backbone = backbone or Backbone.load(settings.backbone, settings.device)
             apps = {}
             for name, domain in domains.items():
-                with Bar(f"index {name}", "passages") as bar:
+                with Bar(f"index {name}", "texts") as bar:
                     index = open_index(domain, settings.data, backbone, bar.update)
                 apps[name] = build_app(domain, settings, index)
                 registry = ModelRegistry(settings.data, name)

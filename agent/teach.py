@@ -79,7 +79,7 @@ def teach_app(settings: Settings, name: str, recipe: Recipe, *, fresh: bool, pro
     registry = ModelRegistry(settings.data, name)
     if fresh:
         shutil.rmtree(registry.folder / "checkpoint", ignore_errors=True)
-    with Bar(f"index {name}", "passages") as bar:
+    with Bar(f"index {name}", "texts") as bar:
         index = open_index(domain, settings.data, backbone, bar.update)
     folder = teach(domain, index, backbone, settings, recipe)
     if promote:

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import io
+import json
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent import cli
+from agent.config import Settings
+from agent.model.backbone import Backbone
+from tests.agent.library import make_library, train_library
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory, tiny: Backbone) -> Settings:
+    settings = make_library(tmp_path_factory.mktemp("cli"))
+    train_library(settings, tiny)
+    return settings
+
+
+@pytest.fixture
+def run(
+    library: Settings, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Run the command as a person does; exit status, standard output, standard error."""
+    monkeypatch.setenv("SWITCHBOARD_APPS", str(library.apps[0]))
+    monkeypatch.setenv("SWITCHBOARD_DATA", str(library.data))
+    monkeypatch.setenv("SWITCHBOARD_BACKBONE", str(tiny_folder))
+    monkeypatch.setenv("SWITCHBOARD_DEVICE", "cpu")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["switchboard", *arguments])
+        monkeypatch.setattr(cli, "out", cli.Console(width=200))
+        monkeypatch.setattr(cli, "err", cli.Console(width=200, stderr=True))
+        capsys.readouterr()
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        shown = capsys.readouterr()
+        return status, shown.out, shown.err
+
+    return call
+
+
+def test_predict_prints_a_json_line_a_text(run: Run) -> None:
+    status, out, _ = run("predict", "library", "when do you open", "hello", "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert status == 0
+    assert [next(iter(row["intents"])) for row in rows] == ["hours", "greeting"]
+
+
+def test_predict_reads_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("when do you open\n\nhello\n"))
+    status, out, _ = run("predict", "library")
+    assert status == 0
+    assert "when do you open" in out
+    assert "greeting" in out
+
+
+def test_versions_marks_the_champion(run: Run) -> None:
+    status, out, _ = run("versions", "library", "--json")
+    assert status == 0
+    assert [(v["version"], v["champion"]) for v in json.loads(out)] == [("1", True)]
+    assert "champion" in run("versions", "library")[1]
+
+
+def test_check_names_file_and_line(run: Run, library: Settings) -> None:
+    assert run("check", "library")[0] == 0
+    path = library.apps[0] / "domain.toml"
+    whole = path.read_text()
+    path.write_text(whole.replace('title = "Help desk"', "").replace("[thresholds]", "[thresholds]\nconfidense = 1"))
+    status, _, err = run("check", "library")
+    path.write_text(whole)
+    assert status == 1
+    line = whole.splitlines().index("[thresholds]") + 2
+    assert f"domain.toml:{line}" in err
+    assert "confidence" in err
+
+
+def test_index_tells_what_it_holds(run: Run) -> None:
+    status, out, _ = run("index", "library")
+    assert status == 0
+    assert "1 passages of 1 documents, FAISS flat" in out
+
+
+def test_evaluate_writes_table_page_and_json(run: Run, library: Settings) -> None:
+    test = library.apps[0] / "test"
+    test.mkdir(exist_ok=True)
+    (test / "examples.jsonl").write_text('{"text": "do you open today", "intent": "hours"}\n')
+    (test / "out_of_scope.jsonl").write_text('{"text": "is the moon landing fake"}\n')
+    status, out, _ = run("evaluate", "library")
+    assert status == 0
+    assert "accuracy" in out.lower()
+    reports = library.data / "models" / "library" / "reports" / "1"
+    assert json.loads((reports / "report.json").read_text())["intent"]["count"] == 1
+    assert "<svg" in (reports / "report.html").read_text()
+    assert json.loads(run("evaluate", "library", "--json")[1])["model_version"] == "1"
+
+
+def test_train_makes_another_version_and_leaves_the_champion_if_asked(run: Run) -> None:
+    status, out, _ = run("train", "library", "--epochs", "1", "--rank", "2", "--method", "bottleneck", "--no-promote")
+    assert status == 0
+    assert "version 2" in out
+    marks = [(v["version"], v["champion"]) for v in json.loads(run("versions", "library", "--json")[1])]
+    assert marks == [("1", True), ("2", False)]
+
+
+def test_chat_answers_in_the_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = iter(["when do you open", ""])
+    monkeypatch.setattr("builtins.input", lambda *_: next(lines))
+    status, out, _ = run("chat", "library")
+    assert status == 0
+    assert "I am a machine." in out
+
+
+def test_doctor_finds_a_sound_installation(run: Run) -> None:
+    _, out, _ = run("doctor", "--json")
+    found = {row["what"]: row["ok"] for row in json.loads(out)}
+    assert found["backbone"]
+    assert found["model library"]
+    assert found["SQLite"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("predict", "nope", "hello"), "No app 'nope'. Available: library"),
+        (("check", "nope"), "No app 'nope'"),
+        (("evaluate", "library", "--version", "9"), "no version '9'"),
+        (("train", "library", "--method", "magic"), "Unknown adapter method 'magic'. Available: lora"),
+        (("predict", "library", ""), "empty"),
+    ],
+)
+def test_mistakes_are_one_line_that_names_the_remedy(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    status, _, err = run(*arguments)
+    assert status == 1
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_serve_on_a_port_in_use_says_so(run: Run) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        status, _, err = run("serve", "--port", str(other.getsockname()[1]))
+    assert status == 1
+    assert "in use" in err
+    assert "--port" in err
