@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from index.knowledge import KnowledgeIndex
 
 from agent.config import Settings
 from agent.domain import Domain, discover
@@ -22,6 +21,7 @@ from agent.model.multitask import MultiTaskModel
 from agent.model.storage import load_model
 from agent.progress import Bar, StepProgress
 from agent.runtime import open_index
+from index.knowledge import KnowledgeIndex
 
 if TYPE_CHECKING:
     from agent.learning.evaluate import Report
@@ -41,12 +41,12 @@ def dataset_of(domain: Domain, index: KnowledgeIndex, folder: Path) -> Dataset:
     return load_dataset(folder, intents)
 
 
-def documents_of(index: KnowledgeIndex) -> dict[str, list[Vectors]]:
-    """Frozen vectors of the passages of each document, by document id."""
+def documents_of(index: KnowledgeIndex) -> dict[str, Vectors]:
+    """Frozen vectors of the passages of each document, (P, D) each, by document id."""
     found: dict[str, list[Vectors]] = {}
     for passage in index.passages():
         found.setdefault(passage.document_id, []).append(index.vector(passage.id))
-    return found
+    return {document: np.stack(vectors) for document, vectors in found.items()}
 
 
 def teach(
@@ -107,6 +107,5 @@ def evaluate_app(settings: Settings, name: str, version: str | None) -> tuple[Re
     model = load_champion(settings, name, version)
     index = open_index(domain, settings.data, model.backbone)
     test = dataset_of(domain, index, domain.folder / "test")
-    documents = {document: np.stack(vectors) for document, vectors in documents_of(index).items()}
-    report = evaluate_model(model, test, documents)
+    report = evaluate_model(model, test, documents_of(index))
     return report, ModelRegistry(settings.data, name).folder / "reports" / model.version

@@ -14,12 +14,13 @@ from agent.model.scope import ScopeScorer, strangeness
 
 Matrix = NDArray[np.float32]
 
-WEIGHTS_WITHOUT_OUTSIDERS = (0.5, 0.5, 1.0, 1.0)
+WEIGHTS_WITHOUT_OUTSIDERS = (1.0, 0.0, 1.0, 0.0)
 """Of energy, softmax, neighbours and feature neighbours, each standardised, where no out-of-scope text
-is known."""
+is known. Of six sets of weights the best on clinc150's validation split (AUROC 0.988; energy alone 0.981,
+softmax 0.974, neighbours 0.975, feature neighbours 0.951, all four alike 0.986)."""
 LOSS_BUDGET = 0.025
 """Share of the held-out messages that were understood and may be lost to the threshold."""
-ENOUGH_OUTSIDERS = 20
+ENOUGH_OUTSIDERS = 10
 """With so many held-out out-of-scope texts the weights are fitted to them."""
 
 

@@ -8,9 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from agent.errors import TrainingError
 from agent.learning.train import UNIFORM, Row
 from agent.model.multitask import INTENT, SENTIMENT
@@ -152,8 +149,3 @@ def training_rows(dataset: Dataset, intents: Sequence[str], passages_of: Mapping
             raise TrainingError(f"Question '{e.text[:60]}' names the unknown article '{e.document}'.")
         rows.append(Row(e.text, labels, tuple(passages_of[e.document]) if e.document else ()))
     return rows
-
-
-def stack(vectors: Sequence[NDArray[np.float32]], dimension: int) -> NDArray[np.float32]:
-    """Vectors of length D to a matrix (N, D), also for N = 0."""
-    return np.stack(vectors) if vectors else np.empty((0, dimension), np.float32)

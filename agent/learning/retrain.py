@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from agent.errors import TrainingError
 from agent.learning.calibrate import fit_scope, fit_temperature
-from agent.learning.data import Dataset, stack, training_rows
+from agent.learning.data import Dataset, training_rows
 from agent.learning.fit import Progress, fit
 from agent.learning.probe import fit_probe
 from agent.learning.registry import ModelRegistry, now
@@ -64,13 +64,13 @@ def train_version(
     backbone: Backbone,
     dataset: Dataset,
     intents: Sequence[str],
-    documents: Mapping[str, Sequence[Vectors]],
+    documents: Mapping[str, Vectors],
     recipe: Recipe,
     progress: Progress | None = None,
 ) -> Path:
     """Train, calibrate and save the next version; it is not promoted.
 
-    ``documents`` gives the frozen vectors of each knowledge document's passages. A run that was
+    ``documents`` gives the frozen vectors of each knowledge document's passages, (P, D). A run that was
     interrupted with the same data and recipe goes on where it stopped.
 
     Raises TrainingError if an intent has too few examples, or an example names what there is not.
@@ -78,7 +78,7 @@ def train_version(
     _require_examples(dataset, intents)
     ids = [document for document, vectors in documents.items() for _ in vectors]
     passages_of = {d: [i for i, name in enumerate(ids) if name == d] for d in documents}
-    matrix = stack([v for vectors in documents.values() for v in vectors], backbone.dimension)
+    matrix = np.concatenate([np.empty((0, backbone.dimension), np.float32), *documents.values()])
     train_set, held_out = dataset.split()
     rows = training_rows(train_set, intents, passages_of)
     spec = ModelSpec(_heads(intents, rows), recipe.adapter)
@@ -117,9 +117,7 @@ def train_version(
     return folder
 
 
-def validation_figures(
-    model: MultiTaskModel, held_out: Dataset, documents: Mapping[str, Sequence[Vectors]]
-) -> dict[str, float]:
+def validation_figures(model: MultiTaskModel, held_out: Dataset, documents: Mapping[str, Vectors]) -> dict[str, float]:
     """Intent and sentiment accuracy and the share of questions whose right document comes first, each 0 to 1."""
     figures = {}
     for head, known in (
@@ -134,9 +132,7 @@ def validation_figures(
     if questions:
         query = model.read([e.text for e in questions]).query
         assert query is not None
-        scores = np.stack(
-            [(query.numpy() @ np.stack(list(vectors)).T).max(1) for vectors in documents.values()], axis=1
-        )
+        scores = np.stack([(query.numpy() @ vectors.T).max(1) for vectors in documents.values()], axis=1)
         names = tuple(documents)
         figures[QUERY] = float(
             np.mean([names[i] == e.document for i, e in zip(scores.argmax(1), questions, strict=True)])

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from agent.config import Settings
 from agent.domain import Domain
+from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import recipe
 from agent.model.backbone import Backbone
 from agent.runtime import open_index
 from agent.teach import teach
-from agent.learning.registry import ModelRegistry
 from tests.agent.dialogue.small_app import make_app
 
 TEXTS = {
@@ -29,11 +29,18 @@ def make_library(tmp_path: Path, **settings: object) -> Settings:
     folder = make_app(tmp_path)
     rows = [{"text": t, "intent": name} for name, texts in TEXTS.items() for t in texts]
     (folder / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "questions.jsonl").write_text(json.dumps({"text": "until when are you open", "article": "opening"}) + "\n")
+    (folder / "questions.jsonl").write_text(
+        json.dumps({"text": "until when are you open", "article": "opening"}) + "\n"
+    )
     (folder / "sentiment.jsonl").write_text(
         "".join(
             json.dumps({"text": t, "sentiment": s}) + "\n"
-            for t, s in [("great thanks", "positive"), ("awful", "negative"), ("the box", "neutral"), ("wrong and broken", "negative")]
+            for t, s in [
+                ("great thanks", "positive"),
+                ("awful", "negative"),
+                ("the box", "neutral"),
+                ("wrong and broken", "negative"),
+            ]
         )
     )
     return Settings.load(env={}, apps=(folder,), data=tmp_path / "data", log_level="error", **settings)

@@ -181,7 +181,9 @@ def test_a_second_server_on_the_same_folder_is_refused(settings: Settings, tiny:
         "import sys\nfrom pathlib import Path\nfrom agent.store import Store\n"
         "Store.open(Path(sys.argv[1])).lock('http://127.0.0.1:7861')"
     )
-    second = subprocess.run([sys.executable, "-c", code, str(settings.data)], capture_output=True, text=True, check=False)
+    second = subprocess.run(
+        [sys.executable, "-c", code, str(settings.data)], capture_output=True, text=True, check=False
+    )
     agent.close()
     assert second.returncode != 0
     assert LockedError.__name__ in second.stderr
