@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from agent.learning.evaluate import reciprocal_ranks
-
 from tests.bench import joint
 from tests.bench.result import Result
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from agent.learning.evaluate import expected_calibration_error
 
 from agent.learning.calibrate import fit_temperature
+from agent.learning.evaluate import expected_calibration_error
 from tests.bench import data, joint
 from tests.bench.banking77 import test_rows
 from tests.bench.result import Result

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from agent.learning.evaluate import auroc
 
 from agent.learning.calibrate import fit_scope
+from agent.learning.evaluate import auroc
 from agent.model.scope import PARTS, ScopeScorer, strangeness
 from tests.bench import data, joint
 from tests.bench.result import Result
