@@ -140,7 +140,7 @@ def train(
         str, typer.Option(help="lora, dora, adalora, bottleneck, full or none (the heads alone).")
     ] = "lora",
     rank: Annotated[int, typer.Option(min=1, help="Rank of LoRA, width of a bottleneck.")] = 16,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the examples at the most.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the examples at the most.")] = 4,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples a step.")] = 32,
     learning_rate: Annotated[float | None, typer.Option(help="Peak rate of the adapter. [default: by method]")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same data, same machine: the same model.")] = 0,

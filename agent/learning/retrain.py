@@ -38,7 +38,7 @@ class Recipe:
     """How an app's model is to be trained."""
 
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
-    settings: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=5))
+    settings: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=4))
 
 
 RATES = {"lora": 1e-3, "dora": 1e-3, "adalora": 2e-3, "bottleneck": 1e-3, "full": 5e-5, "none": 0.0}
@@ -48,7 +48,7 @@ RATES = {"lora": 1e-3, "dora": 1e-3, "adalora": 2e-3, "bottleneck": 1e-3, "full"
 def recipe(
     method: str = "lora",
     rank: int = 16,
-    epochs: int = 5,
+    epochs: int = 4,
     batch_size: int = 32,
     learning_rate: float | None = None,
     seed: int = 0,
