@@ -109,12 +109,10 @@ class AdaptedEncoder(nn.Module):
 
     def adapter_state(self) -> dict[str, Tensor]:
         """The tensors that this adapter adds or owns, by name."""
-        trained = {name for name, p in self.encoder.named_parameters() if p.requires_grad}
-        extra = {name for name, _ in self.encoder.named_buffers() if "ranknum" in name}
         return {
             name: tensor.detach()
             for name, tensor in self.encoder.state_dict(keep_vars=True).items()
-            if name in trained | extra or "ranknum" in name
+            if tensor.requires_grad or "ranknum" in name  # AdaLoRA's budget is a frozen parameter
         }
 
     @torch.no_grad()
