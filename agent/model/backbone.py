@@ -198,12 +198,12 @@ class Backbone:
         return copy.deepcopy(self.encoder, memo=shared)
 
     def tokenize(self, texts: Sequence[str], max_length: int | None = None) -> TokenBatch:
-        """Texts to padded ids and mask, each of shape (B, T), cut to the recipe's length."""
+        """Texts to padded ids and mask, each of shape (B, T), cut to the recipe's length or a smaller one."""
         encoded = self.tokenizer(
             list(texts),
             padding=True,
             truncation=True,
-            max_length=max_length or self.recipe.max_length,
+            max_length=min(max_length or self.recipe.max_length, self.recipe.max_length),
             return_tensors="pt",
         )
         return TokenBatch(encoded["input_ids"], encoded["attention_mask"])

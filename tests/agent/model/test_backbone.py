@@ -92,6 +92,13 @@ def test_a_missing_device_lists_those_there(tiny_folder: Path) -> None:
         Backbone.load(str(tiny_folder), "cuda")
 
 
+def test_no_text_is_longer_than_the_encoder_takes(tiny: Backbone) -> None:
+    long = ["parcel " * 100]
+    assert tiny.tokenize(long).ids.shape == (1, 32)
+    assert tiny.tokenize(long, max_length=128).ids.shape == (1, 32)
+    assert tiny.tokenize(long, max_length=8).ids.shape == (1, 8)
+
+
 def test_length_batches_keep_to_the_budget_and_cover_every_row() -> None:
     lengths = [5, 3, 40, 8, 8, 1]
     batches = list(length_batches(lengths, token_budget=16))
