@@ -20,6 +20,7 @@ from agent.model.adapters import AdaptedEncoder, AdapterConfig
 from agent.model.backbone import Backbone, TokenBatch, length_batches
 from agent.model.heads import ClassifierHead, IntentHead, QueryHead, SentimentHead
 from agent.model.scope import ScopeScorer
+from agent.model.vote import NeighbourVote
 from agent.types import SENTIMENTS, Prediction, Ranked, Sentiment
 
 INTENT = "intent"
@@ -59,9 +60,9 @@ class Outputs:
 class MultiTaskModel(nn.Module):
     """Adapter and heads over a backbone.
 
-    ``temperatures`` (by classifier head) calibrate the probabilities; ``scopes`` (by intent head) score
-    how unlike the training data a text is. Both are fitted after training; without them the raw
-    softmax stands and nothing is out of scope.
+    ``temperatures`` (by classifier head) calibrate the probabilities; ``votes`` (by intent head) blend in what the
+    nearest training examples say; ``scopes`` (by intent head) score how unlike the training data a text is. All are
+    fitted after training; without them the raw softmax stands and nothing is out of scope.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class MultiTaskModel(nn.Module):
         self.spec = spec
         self.version = version
         self.temperatures: dict[str, float] = {}
+        self.votes: dict[str, NeighbourVote] = {}
         self.scopes: dict[str, ScopeScorer] = {}
         self.encoder = AdaptedEncoder(backbone, spec.adapter, total_steps)
         first = 20.0 if backbone.recipe.pooling == "cls" else 0.0
@@ -139,9 +141,13 @@ class MultiTaskModel(nn.Module):
         )
 
     def probabilities(self, outputs: Outputs, head: str) -> NDArray[np.float32]:
-        """Calibrated probabilities of a classifier head, shape (N, L)."""
+        """Calibrated probabilities of a classifier head, the neighbours' vote blended in; shape (N, L)."""
         logits = outputs.logits[head] / self.temperatures.get(head, 1.0)
-        return logits.softmax(-1).numpy()
+        probabilities: NDArray[np.float32] = logits.softmax(-1).numpy()
+        vote = self.votes.get(head)
+        if vote is None or outputs.query is None:
+            return probabilities
+        return vote.blended(probabilities, outputs.query.numpy())
 
     def predict(self, texts: Sequence[str], head: str = INTENT) -> list[Prediction]:
         """Read texts in single passes; one Prediction each, in order. ``head`` names the intent head."""

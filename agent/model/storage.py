@@ -1,10 +1,11 @@
 """A model version on disk: an immutable folder of safetensors and JSON.
 
     manifest.json       heads and labels, adapter, backbone hash, data hash, settings, seed, figures,
-                        library versions, temperatures, scope settings, sha256 of every other file
+                        library versions, temperatures, weights of the neighbours' votes, scope settings, sha256
+                        of every other file
     adapter.safetensors the adapter's tensors
     heads.safetensors   the heads' tensors
-    memory.safetensors  query vectors and intent features of the training examples
+    memory.safetensors  query vectors, intent features and intents of the training examples
     memory.jsonl        the texts and labels of those examples, in the same order
 
 A folder is written aside, fsynced and renamed, so that a kill leaves no half version. A flipped bit in
@@ -32,9 +33,10 @@ from agent.model.adapters import AdapterConfig
 from agent.model.backbone import Backbone
 from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
 from agent.model.scope import ScopeScorer
+from agent.model.vote import NeighbourVote
 from agent.types import Example
 
-FORMAT = 1
+FORMAT = 2
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "numpy", "scikit-learn")
 
 
@@ -63,6 +65,9 @@ def save_model(
     for name, scope in model.scopes.items():
         vectors[f"{name}/queries"] = torch.from_numpy(scope.queries)
         vectors[f"{name}/features"] = torch.from_numpy(scope.features)
+    for name, vote in model.votes.items():
+        vectors[f"{name}/queries"] = torch.from_numpy(vote.queries)
+        vectors[f"{name}/labels"] = torch.from_numpy(vote.labels)
     _save(aside / "memory.safetensors", vectors)
     lines = [json.dumps(dataclasses.asdict(example), ensure_ascii=False) for example in memory]
     (aside / "memory.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
@@ -73,6 +78,7 @@ def save_model(
         "heads": {name: {"kind": h.kind, "labels": list(h.labels)} for name, h in model.spec.heads.items()},
         "adapter": dataclasses.asdict(model.spec.adapter),
         "temperatures": model.temperatures,
+        "votes": {name: vote.weight for name, vote in model.votes.items()},
         "scopes": {name: scope.settings() for name, scope in model.scopes.items()},
         "libraries": {name: metadata.version(name) for name in LIBRARIES},
         **(record or {}),
@@ -137,6 +143,8 @@ def load_model(folder: Path, backbone: Backbone) -> MultiTaskModel:
         raise ModelError(f"{folder} does not fit this version of Switchboard: {error}. Train the app again.") from error
     vectors = load_tensors(contents["memory.safetensors"])
     model.temperatures = dict(manifest["temperatures"])
+    for name, weight in manifest["votes"].items():
+        model.votes[name] = NeighbourVote(vectors[f"{name}/queries"].numpy(), vectors[f"{name}/labels"].numpy(), weight)
     for name, settings in manifest["scopes"].items():
         model.scopes[name] = ScopeScorer(
             queries=vectors[f"{name}/queries"].numpy(),
