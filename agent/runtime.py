@@ -185,10 +185,10 @@ class Agent:
             predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker))
             return self._turn(app, tracker, text, predictions, began)
 
-    def _turn(
-        self, app: App, tracker: Tracker, text: str, predictions: Sequence[Prediction], began: float
-    ) -> Reply:
-        draft = app.dialogue.reply(predictions, tracker, lambda query, vector: app.index.search(query, vector, PASSAGES))
+    def _turn(self, app: App, tracker: Tracker, text: str, predictions: Sequence[Prediction], began: float) -> Reply:
+        draft = app.dialogue.reply(
+            predictions, tracker, lambda query, vector: app.index.search(query, vector, PASSAGES)
+        )
         prediction = draft.prediction
         reply = Reply(
             conversation_id=tracker.conversation_id,

@@ -99,9 +99,7 @@ def other_answers(
     return [a for a in answers if a.key not in told and a.score >= best.score - _NEARLY][:1]
 
 
-def _scored(
-    hits: Sequence[Hit], domain: Domain, intent: str | None, prediction: Prediction
-) -> list[tuple[float, Hit]]:
+def _scored(hits: Sequence[Hit], domain: Domain, intent: str | None, prediction: Prediction) -> list[tuple[float, Hit]]:
     confidence = next((r.confidence for r in prediction.intents if r.name == intent), 0.0)
     return sorted(((fit(hit, domain, intent, confidence), hit) for hit in hits), key=lambda pair: -pair[0])
 

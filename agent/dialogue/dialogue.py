@@ -7,7 +7,7 @@ Knows nothing of engines, stores or HTTP: predictions and search are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -40,6 +40,11 @@ class Dialogue:
         self._today = today
         self._router = Router(domain)
         self._policy = Policy(domain, actions, data_folder, today)
+
+    @property
+    def app(self) -> str:
+        """Name of the app."""
+        return self._domain.name
 
     def texts(self, text: str, tracker: Tracker) -> list[str]:
         """What the model has to read for the message ``text``, itself first."""

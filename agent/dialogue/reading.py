@@ -9,7 +9,7 @@ texts together beats a bias towards the last article: it also finds the article 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agent.dialogue.entities import find_name
@@ -38,7 +38,8 @@ _WISH = (
     r"|would|may|i|i['’]?d|i['’]?m|my|tell|show|cancel|change|track|return|send|start|give|check)\b"
 )
 _BETWEEN = re.compile(
-    rf"(?:[?!.;]+\s+(?:and |also |oh |plus )*(?={_WISH})|,?\s+(?:and(?: also| then)?|also|plus|oh and|but)\s+(?={_WISH}))",
+    rf"(?:[?!.;]+\s+(?:and |also |oh |plus )*(?={_WISH})"
+    rf"|,?\s+(?:and(?: also| then)?|also|plus|oh and|but)\s+(?={_WISH}))",
     re.IGNORECASE,
 )
 _FIRST = frozenset({"1", "first", "the first", "first one", "the first one", "the former"})
