@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agent.config import Settings
 from agent.dialogue.actions import load_actions
 from agent.dialogue.dialogue import Dialogue
@@ -13,6 +16,7 @@ from agent.dialogue.script_file import load_scripts
 from agent.dialogue.scripts import Miss, Script, rehearse
 from agent.runtime import PASSAGES, open_index
 from agent.teach import domain_of, load_champion
+from index.knowledge import Hit
 
 FOLDER = "conversations"
 
@@ -41,11 +45,13 @@ def rehearse_app(settings: Settings, name: str, folder: Path | None = None) -> R
     model = load_champion(settings, name)
     index = open_index(domain, settings.data, model.backbone)
     actions = load_actions(domain.folder)
-    misses: list[Miss] = []
-    for script in scripts:
+
+    def search(text: str, vector: NDArray[np.float32]) -> list[Hit]:
+        return index.search(text, vector, PASSAGES)
+
+    def hold(script: Script) -> list[Miss]:
         with TemporaryDirectory() as data:
-            dialogue = Dialogue(domain, actions, Path(data), lambda script=script: script.today)
-            misses += rehearse(
-                script, dialogue, model.predict, lambda text, vector: index.search(text, vector, PASSAGES)
-            )
-    return Rehearsal(scripts, misses)
+            dialogue = Dialogue(domain, actions, Path(data), lambda: script.today)
+            return rehearse(script, dialogue, model.predict, search)
+
+    return Rehearsal(scripts, [miss for script in scripts for miss in hold(script)])

@@ -186,9 +186,7 @@ class Agent:
             return self._turn(app, tracker, text, predictions, began)
 
     def _turn(self, app: App, tracker: Tracker, text: str, predictions: Sequence[Prediction], began: float) -> Reply:
-        draft = app.dialogue.reply(
-            predictions, tracker, lambda query, vector: app.index.search(query, vector, PASSAGES)
-        )
+        draft = app.dialogue.reply(predictions, tracker, lambda query, v: app.index.search(query, v, PASSAGES))
         prediction = draft.prediction
         reply = Reply(
             conversation_id=tracker.conversation_id,

@@ -50,10 +50,8 @@ def step(text: str, prediction: Prediction, state: FormState, entities: Mapping[
     if (not values or open_value) and says(text, domain.cancel) and not same_wish:
         return "cancelled"
     other = _other_wish(text, prediction, state, domain)
-    if (
-        other is not None
-        and (not values or open_value or is_question(text))
-        and not _is_plain_value(text, state, entities)
+    if other is not None and (
+        not values or open_value or (is_question(text) and not _is_plain_value(text, state, entities))
     ):
         return "aside" if other.route in ("answer", "reply") else "left"
     # A question about something else altogether is no value, even where any text may be one.

@@ -54,5 +54,5 @@ class Handover:
             tracker.summary.moods = dict(Counter(note.mood for note in tracker.notes))
 
     def _wishes(self, notes: Iterable[Note]) -> list[str]:
-        intents = [self._domain.intents[n.intent] for n in notes if n.intent in self._domain.intents]
-        return list(dict.fromkeys(i.title for i in intents if i.route not in ("reply", "handoff")))
+        intents = [self._domain.intents.get(note.intent or "") for note in notes]
+        return list(dict.fromkeys(i.title for i in intents if i and i.route not in ("reply", "handoff")))

@@ -37,9 +37,9 @@ class Speech:
         """The next wording of the slot's prompt."""
         return self.filled(self._next(turn, f"prompt.{slot}", self._domain.slots[slot].prompt), turn, {})
 
-    def slot_replies(self, slot: str) -> list[QuickReply]:
+    def slot_replies(self, slot: str) -> tuple[QuickReply, ...]:
         """The quick replies under a slot's prompt."""
-        return [*(QuickReply(option, option) for option in self._domain.slots[slot].options), CANCEL]
+        return (*(QuickReply(option, option) for option in self._domain.slots[slot].options), CANCEL)
 
     def quote(self, turn: Turn, found: Sequence[Answer], lead_in: str) -> None:
         """Add a response and after it the answers, each with the mark of its citation."""

@@ -75,11 +75,11 @@ class Tasks:
         state = turn.tracker.form
         if state is None:
             return
-        question = (
-            self._speech.question(turn, state.asking) if state.asking else self._speech.pick(turn, "form_yes_or_no")
-        )
         title = self._domain.forms[state.form].title if state.form else self._domain.intents[state.intent].title
-        replies = self._speech.slot_replies(state.asking) if state.asking else YES_NO
+        if state.asking:
+            question, replies = self._speech.question(turn, state.asking), self._speech.slot_replies(state.asking)
+        else:
+            question, replies = self._speech.pick(turn, "form_yes_or_no"), YES_NO
         turn.ask(self._speech.pick(turn, "form_resume", form=title, question=question), replies)
 
     def _begin(self, turn: Turn, intent: Intent) -> None:
