@@ -31,6 +31,8 @@ _QUESTION = re.compile(
 )
 
 
+# What may stand before a short word that counts.
+_FILLERS = re.compile(r"^(?:(?:oh|ah|ok|okay|well|actually|h+m+|um|sorry|please|thanks) )+")
 # What begins or marks a message that puts an earlier one right, with something after it.
 _CORRECTION = re.compile(
     r"^(?:(?:no|nope|oh|oops|sorry|wait|hang on|ah|actually|correction|my mistake|my bad|whoops)\b[\s,.!:-]*)+(?=\w)"
@@ -45,18 +47,14 @@ def step(text: str, prediction: Prediction, state: FormState, entities: Mapping[
     entities = usable(text, state, entities, domain)
     values = {slot for slot in entities if slot in wanted or slot in state.slots}
     open_value = values == {state.asking} and _takes_any_text(state, domain)
-    # "Cancel" said to the bot that wants to cancel an order is the wish, not the end of the talk about it.
-    same_wish = state.form is None and prediction.intent == state.intent
-    if (not values or open_value) and says(text, domain.cancel) and not same_wish:
+    if (not values or open_value) and _gives_up(text, prediction, state, domain):
         return "cancelled"
     other = _other_wish(text, prediction, state, domain)
     if other is not None and (
         not values or open_value or (is_question(text) and not _is_plain_value(text, state, entities))
     ):
         return "aside" if other.route in ("answer", "reply") else "left"
-    # A question about something else altogether is no value, even where any text may be one.
-    strange = open_value and is_question(text) and prediction.out_of_scope >= prediction.out_of_scope_threshold
-    if values and not strange:
+    if values:
         return "filled"
     if state.confirming:
         if says(text, domain.no):
@@ -85,6 +83,12 @@ def usable(text: str, state: FormState, entities: Mapping[str, str], domain: Dom
     return {s: v for s, v in entities.items() if s == asked or s not in state.slots}
 
 
+def is_doubtful(text: str, state: FormState, entities: Mapping[str, str], domain: Domain) -> bool:
+    """Whether the value that was asked for is a whole text that reads like a question."""
+    found = usable(text, state, entities, domain)
+    return set(found) == {state.asking} and _takes_any_text(state, domain) and is_question(text) and "?" in text
+
+
 def corrects(text: str) -> bool:
     """Whether the message puts an earlier one right: "no, 48213", "sorry, I meant the tent"."""
     return _CORRECTION.search(text) is not None
@@ -103,11 +107,22 @@ def needed(state: FormState, domain: Domain) -> tuple[str, ...]:
 
 def says(text: str, phrases: Iterable[str]) -> bool:
     """Whether a short text is one of the phrases, alone or with a few words around it."""
-    words = re.sub(r"['’]", "", text.casefold())
-    words = " ".join(re.findall(r"\w+", words))
+    words = " ".join(re.findall(r"\w+", re.sub(r"['’]", "", text.casefold())))
     if not 0 < len(words.split()) <= _SHORT_WORDS:
         return False
-    return any(words == phrase or words.startswith(phrase + " ") or words.endswith(" " + phrase) for phrase in phrases)
+    forms = (f"{words} ", f"{_FILLERS.sub('', words)} ")
+    return any(
+        f"{words} ".endswith(f" {phrase} ") or any(f.startswith(f"{phrase} ") for f in forms) for phrase in phrases
+    )
+
+
+def _gives_up(text: str, prediction: Prediction, state: FormState, domain: Domain) -> bool:
+    """Whether the person cancels the form or action. "Cancel it" said to the bot that wants to cancel an order is
+    the wish itself; "forget it" is not.
+    """
+    if state.form is None and prediction.intent == state.intent:
+        return says(text, [phrase for phrase in domain.cancel if " " in phrase and "cancel" not in phrase])
+    return says(text, domain.cancel)
 
 
 def _other_wish(text: str, prediction: Prediction, state: FormState, domain: Domain) -> Intent | None:

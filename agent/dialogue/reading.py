@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from agent.dialogue.entities import find_name
 from agent.dialogue.forms import INTERRUPT, corrects, is_question
 from agent.dialogue.tracker import Clarification, Tracker
@@ -24,11 +26,18 @@ SPLIT = 0.6
 _ALONE_LEAD = 0.1
 _LEANING_WORDS = 9
 _BARE_WORDS = 3
+_SHORT_WORDS = 5
 _CLAUSE_WORDS = 2
 
 _OPENS = re.compile(
     r"^(?:(?:ok(?:ay)?|thanks|thank you|cool|great|hm+|oh|right|alright|fine|good)[ ,.!]+)*"
     r"(?:and|or|also|what about|how about|what if|same (?:for|with)|even|but|then|so)\b",
+    re.IGNORECASE,
+)
+# "And for shoes?": says nothing by itself.
+_BARE = re.compile(
+    r"^(?:(?:ok(?:ay)?|thanks|cool|great|hm+|oh|right)[ ,.!]+)*(?:what about|how about|same (?:for|with)"
+    r"|(?:and|or) (?:for|to|in|on|by|with|the|a|an|my|if))\b",
     re.IGNORECASE,
 )
 _POINTS = re.compile(r"\b(?:it|its|that|this|they|them|their|those|these|there|one|ones)\b", re.IGNORECASE)
@@ -38,7 +47,7 @@ _WISH = (
     r"|would|may|i|i['’]?d|i['’]?m|my|tell|show|cancel|change|track|return|send|start|give|check)\b"
 )
 _BETWEEN = re.compile(
-    rf"(?:[?!.;]+\s+(?:and |also |oh |plus )*(?={_WISH})"
+    rf"(?:[?!.;]+\s+(?:(?:and|also|oh|plus)[ ,]+)*(?={_WISH})"
     rf"|,?\s+(?:and(?: also| then)?|also|plus|oh and|but)\s+(?={_WISH}))",
     re.IGNORECASE,
 )
@@ -97,7 +106,7 @@ def leans(text: str) -> bool:
     """Whether a short message leans on the one before it by its form."""
     words = len(text.split())
     return words <= _LEANING_WORDS and bool(
-        _OPENS.search(text) or _POINTS.search(text) or corrects(text) or (words <= _BARE_WORDS and "?" in text)
+        _OPENS.search(text) or _POINTS.search(text) or corrects(text) or _is_bare(text)
     )
 
 
@@ -117,7 +126,9 @@ def wishes(predictions: Sequence[Prediction], tracker: Tracker, domain: Domain) 
         sure = [_is_sure(half, SPLIT, domain) for half in halves]
         in_form = tracker.form is not None and sure[1]
         if in_form or (all(sure) and halves[0].intent != halves[1].intent):
-            return [Wish(half, half.text) for half in halves]
+            # A greeting or thanks beside a wish needs no answer of its own.
+            talk = [_is_talk(half, domain) for half in halves]
+            return [Wish(half, half.text) for half, only in zip(halves, talk, strict=True) if not only or all(talk)]
     return [Wish(alone, alone.text)]
 
 
@@ -140,14 +151,39 @@ def choice(prediction: Prediction, clarification: Clarification, domain: Domain)
 
 
 def _follow_up(alone: Prediction, joined: Prediction, about: Prediction | None, domain: Domain) -> Wish:
-    """A leaning message: its own wish if that is the surer reading, else the last one's with what is new."""
-    own = domain.intents.get(alone.intent or "")
-    talk = own is not None and own.route in ("reply", "handoff") and _is_sure(alone, INTERRUPT, domain)
-    surer = alone.confidence > joined.confidence + _ALONE_LEAD and alone.intent != joined.intent
-    if talk or (surer and alone.out_of_scope < alone.out_of_scope_threshold):
+    """A message that leans: on its own if that is the better reading, else together with the last question."""
+    if _stands_alone(alone, joined, domain):
         searched = about or alone
         return Wish(replace(alone, query_vector=searched.query_vector), searched.text)
-    return Wish(replace(joined, text=alone.text, sentiment=alone.sentiment), joined.text, leaned=True)
+    # The last question must not outweigh what is new, or its own answer is found again.
+    vector = joined.query_vector + alone.query_vector
+    both = replace(joined, text=alone.text, sentiment=alone.sentiment, query_vector=vector / np.linalg.norm(vector))
+    return Wish(both, joined.text, leaned=True)
+
+
+def _stands_alone(alone: Prediction, joined: Prediction, domain: Domain) -> bool:
+    text = alone.text
+    sure = _is_sure(alone, INTERRUPT, domain)
+    if _is_talk(alone, domain):
+        return sure
+    if _is_bare(text) or corrects(text):
+        return False
+    if _POINTS.search(text):
+        in_scope = alone.out_of_scope < alone.out_of_scope_threshold
+        surer = alone.confidence > joined.confidence + _ALONE_LEAD
+        return in_scope and surer and alone.intent != joined.intent
+    return sure
+
+
+def _is_bare(text: str) -> bool:
+    words = len(text.split())
+    return (words <= _BARE_WORDS and "?" in text) or (words <= _SHORT_WORDS and _BARE.search(text) is not None)
+
+
+def _is_talk(prediction: Prediction, domain: Domain) -> bool:
+    """Whether it is small talk or the wish for a person, which lean on nothing."""
+    intent = domain.intents.get(prediction.intent or "")
+    return intent is not None and intent.route in ("reply", "handoff")
 
 
 def _is_sure(prediction: Prediction, least: float, domain: Domain) -> bool:

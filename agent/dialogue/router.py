@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from agent.dialogue.forms import INTERRUPT, corrects, is_question, says, step
+from agent.dialogue.forms import INTERRUPT, corrects, is_doubtful, is_question, says, step
 from agent.dialogue.reading import choice
 from agent.dialogue.tracker import Later, Tracker
 from agent.domain import Domain, Intent
@@ -97,7 +97,8 @@ class Router:
                 return None
             intent = self._domain.intents[prediction.intent or ""]
             return self._own(intent, f"{what}: {_sure(prediction)}, while {name} waits", prediction.confidence)
-        if what == "asked again" and is_question(prediction.text):
+        doubtful = what == "filled" and is_doubtful(prediction.text, tracker.form, entities, self._domain)
+        if doubtful or (what == "asked again" and is_question(prediction.text)):
             aside = self._aside(prediction, passage, name)
             if aside is not None:
                 return aside
