@@ -64,7 +64,8 @@ class Dialogue:
 
     def _carry_out(self, turn: Turn, wish: Wish, search: Search) -> None:
         tracker, prediction = turn.tracker, wish.prediction
-        entities = extract(prediction.text, self._domain, self._today(), tracker.expecting)
+        entities = extract(wish.before, self._domain, self._today())
+        entities |= extract(prediction.text, self._domain, self._today(), tracker.expecting)
         hits = search(wish.query, prediction.query_vector)
         intent = self._domain.intents.get(prediction.intent or "")
         if turn.steps and tracker.form and intent and intent.route in ("action", "form"):

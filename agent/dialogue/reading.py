@@ -40,7 +40,9 @@ _BARE = re.compile(
     r"|(?:and|or) (?:for|to|in|on|by|with|the|a|an|my|if))\b",
     re.IGNORECASE,
 )
-_POINTS = re.compile(r"\b(?:it|its|that|this|they|them|their|those|these|there|one|ones)\b", re.IGNORECASE)
+_POINTS = re.compile(
+    r"\b(?:it|its|that|this|they|them|their|those|these|one|ones|there(?! (?:is|are|was|were)))\b", re.IGNORECASE
+)
 # Between two wishes: an end of a sentence, or a conjunction before what can begin a wish of its own.
 _WISH = (
     r"(?:please |also |then |can |could |would )*(?:what|how|when|where|who|why|which|do|does|did|can|could|is|are|will"
@@ -66,6 +68,8 @@ class Wish:
     """What to search for."""
     leaned: bool = False
     """Whether it was read together with the last question."""
+    before: str = ""
+    """An unclear message whose values count too, now that its meaning has been chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ def reading(text: str, tracker: Tracker, domain: Domain) -> Reading:
     if tracker.last_follow_up is not None and _POINTS.search(text):
         # "and to Iceland?", then "how long does it take there?"
         before = _join(last, tracker.last_follow_up)
+    if not _POINTS.search(text):
+        return Reading(text, _join(before, text))
     names = (find_name(before, entity) for entity in domain.entities.values() if entity.kind == "gazetteer")
     thing = next((name for name in names if name), None)
     return Reading(text, _join(before, text), f"{text.rstrip(' ?.!')} ({thing})" if thing else None)
@@ -118,17 +124,19 @@ def wishes(predictions: Sequence[Prediction], tracker: Tracker, domain: Domain) 
     if tracker.clarification is not None:
         joined = found[plan.joined or alone.text]
         if choice(alone, tracker.clarification, domain) is not None:
-            return [Wish(replace(alone, query_vector=joined.query_vector), joined.text)]
+            clear = replace(alone, query_vector=joined.query_vector)
+            return [Wish(clear, joined.text, before=tracker.clarification.text)]
     elif plan.joined is not None:
         return [_follow_up(alone, found[plan.joined], found.get(plan.about or ""), domain)]
     if plan.halves and (tracker.form is None or is_question(plan.halves[1])):
         halves = [replace(found[half], sentiment=alone.sentiment) for half in plan.halves]
         sure = [_is_sure(half, SPLIT, domain) for half in halves]
-        in_form = tracker.form is not None and sure[1]
-        if in_form or (all(sure) and halves[0].intent != halves[1].intent):
+        if tracker.form is not None and sure[1]:
+            return [Wish(half, half.text) for half in halves]
+        if tracker.form is None and all(sure) and halves[0].intent != halves[1].intent:
             # A greeting or thanks beside a wish needs no answer of its own.
-            talk = [_is_talk(half, domain) for half in halves]
-            return [Wish(half, half.text) for half, only in zip(halves, talk, strict=True) if not only or all(talk)]
+            wanted = [half for half in halves if domain.intents[half.intent or ""].route != "reply"]
+            return [Wish(half, half.text) for half in wanted or halves]
     return [Wish(alone, alone.text)]
 
 
@@ -198,7 +206,7 @@ def _halves(text: str) -> tuple[str, ...]:
         return ()
     cut = places[0]
     end = cut.start() + len(cut[0]) - len(cut[0].lstrip("?!."))
-    halves = (text[:end].strip(), text[cut.end() :].strip())
+    halves = (text[:end].strip(" ,"), text[cut.end() :].strip())
     return halves if all(len(half.split()) >= _CLAUSE_WORDS or half.isdigit() for half in halves) else ()
 
 
