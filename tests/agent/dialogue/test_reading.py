@@ -105,16 +105,34 @@ def test_within_a_form_a_value_and_a_question_are_two(domain: Domain) -> None:
 
 def test_the_surer_reading_of_a_follow_up_holds(domain: Domain) -> None:
     before = tracker("is emma in?")
-    texts = reading("is it free?", before, domain).texts
+    texts = reading("is it free of charge?", before, domain).texts
     joined = replace(predict("x", "loan_status", 0.8), query_vector=np.array([0.5, 0.5, -0.5, -0.5], dtype=np.float32))
     about = predict("x", "fines", 0.6)
     [leaning] = wishes(read(texts, predict("x", "fines", 0.85), joined, about), before, domain)
-    assert (leaning.prediction.intent, leaning.prediction.text, leaning.leaned) == ("loan_status", "is it free?", True)
-    assert leaning.query == "is emma in, is it free?"
+    assert (leaning.prediction.intent, leaning.prediction.text, leaning.leaned) == (
+        "loan_status",
+        "is it free of charge?",
+        True,
+    )
+    assert leaning.query == "is emma in, is it free of charge?"
     # Half-way between both readings, so that the last question's own answer is not found again.
     assert leaning.prediction.query_vector.tolist() == pytest.approx([0.7071, 0.7071, 0, 0], abs=1e-4)
     [own] = wishes(read(texts, predict("x", "fines", 0.95), joined, about), before, domain)
-    assert (own.prediction.intent, own.query, own.leaned) == ("fines", "is it free (Emma)", False)
+    assert (own.prediction.intent, own.query, own.leaned) == ("fines", "is it free of charge (Emma)", False)
+
+
+def test_a_bare_follow_up_never_stands_alone(domain: Domain) -> None:
+    before = tracker("is emma in?")
+    texts = reading("what about Friday?", before, domain).texts
+    alone, joined = predict("x", "hours", 0.95), predict("x", "loan_status", 0.5)
+    [wish] = wishes(read(texts, alone, joined), before, domain)
+    assert (wish.prediction.intent, wish.prediction.text) == ("loan_status", "what about Friday?")
+
+
+def test_a_greeting_beside_a_wish_is_left_out(domain: Domain) -> None:
+    texts = reading("hello to you. where is my book", tracker(), domain).texts
+    whole, talk, loan = predict("x", "greeting", 0.6), predict("x", "greeting"), predict("x", "loan_status")
+    assert [w.query for w in wishes(read(texts, whole, talk, loan), tracker(), domain)] == ["where is my book"]
 
 
 def test_small_talk_never_leans(domain: Domain) -> None:
