@@ -139,19 +139,26 @@ class Router:
         if len(prediction.text.split()) > _FEW_WORDS:
             return None
         last = self._domain.intents.get(tracker.last_intent or "")
-        if prediction.confidence >= INTERRUPT and not corrects(prediction.text):
-            return None
+        wanted = self._slots_of(last) if last is not None else ()
         for slot, value in entities.items():
-            if self._domain.entities[self._domain.slots[slot].entity].kind != "pattern":
+            entity = self._domain.entities[self._domain.slots[slot].entity]
+            if entity.kind != "pattern":
                 continue
-            if last is not None and last.route == "action" and slot in last.slots:
+            # Whatever the model makes of a number, the number alone is no wish.
+            bare = any(pattern.fullmatch(prediction.text.strip(" .,!?")) for pattern in entity.patterns)
+            unclear = bare or prediction.confidence < INTERRUPT
+            if last is not None and slot in wanted and (unclear or corrects(prediction.text)):
                 return self._own(last, f"the last wish, {last.name}, with {slot}={value}")
-            if prediction.confidence >= INTERRUPT:
+            if not unclear:
                 continue
             meant = self._domain.slots[slot].intent
             if meant is not None:
                 return self._own(self._domain.intents[meant], f"{slot}={value} and no clear wish stands for {meant}")
         return None
+
+    def _slots_of(self, intent: Intent) -> tuple[str, ...]:
+        """The slots that the intent's form or action asks for."""
+        return self._domain.forms[intent.form].slots if intent.form else intent.slots
 
     def _out_of_scope(self, prediction: Prediction, passage: float | None) -> Route | None:
         limits = self._domain.thresholds

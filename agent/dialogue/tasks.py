@@ -94,7 +94,23 @@ class Tasks:
             found = best_answers(turn.step.hits, self._domain, intent.name, turn.step.prediction)
             if found:
                 self._speech.quote(turn, found, intent.response or "lead_in")
+        if state.form is not None and not state.slots.keys() & turn.step.entities.keys():
+            self._forget_unfit(turn, state)
         self._fill(turn, state, turn.step.entities)
+
+    def _forget_unfit(self, turn: Turn, state: FormState) -> None:
+        """Start without the values remembered from before if the form's check ends over them: what fits another
+        wish ("where is 48213?") need not be meant in this one ("and how do I return the boots I have?").
+        """
+        check = self._domain.forms[state.form or ""].check
+        if check is None or not state.slots:
+            return
+        result = self._run(check, turn, state)
+        if result is not None and result.done and not result.handoff:
+            turn.parts.append(result.text)
+            for slot in state.slots:
+                turn.tracker.slots.pop(slot, None)
+            state.slots = {}
 
     def _fill(self, turn: Turn, state: FormState, values: Mapping[str, str]) -> None:
         """Take the values, check them, then ask for the next slot, for a yes, or do it."""

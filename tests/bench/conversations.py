@@ -23,6 +23,6 @@ def measure() -> Result:
         "second set": passed_unseen,
         "second set, target": UNSEEN_TARGET,
         "second set, conversations": len(unseen.scripts),
-        "missed": "; ".join(sorted({f"{m.script.name}" for m in [*own.misses, *unseen.misses]})),
+        "missed": "; ".join(sorted({m.script.name for m in [*own.misses, *unseen.misses]})),
     }
     return Result("conversations", passed, OWN_TARGET, passed >= OWN_TARGET and passed_unseen >= UNSEEN_TARGET, detail)

@@ -335,3 +335,19 @@ def test_a_wish_that_waits_is_dropped_with_the_first(talk: Talk) -> None:
 def test_a_correction_repeats_the_last_wish_however_sure_the_model_is_of_another(talk: Talk) -> None:
     talk.say(predict("where is the book of card 1234", "loan_status"))
     assert talk.say(predict("no, 5678", "fines", 0.9)).text == "Card C-5678: due on Friday."
+
+
+def test_a_remembered_value_that_ends_the_form_is_asked_for_anew(talk: Talk) -> None:
+    talk.say(predict("hello from card 0000", "greeting"))
+    draft = talk.say(predict("reserve emma", "reserve"))
+    assert draft.text.startswith("That card is closed.")
+    assert draft.text.endswith(("Which card?", "What is the card's number?"))
+    assert talk.tracker.form is not None
+    assert talk.tracker.form.slots == {"book": "Emma"}
+    assert talk.say(predict("1234", "person", 0.95)).text.endswith("Any note?")
+
+
+def test_a_bare_number_is_no_wish_whatever_the_model_makes_of_it(talk: Talk) -> None:
+    assert talk.say(predict("1234", "person", 0.95)).route.intent == "loan_status"
+    talk.say(predict("when do you open", "hours"), [hit()])
+    assert talk.say(predict("c-5678.", "person", 0.95)).route.intent == "loan_status"
