@@ -28,6 +28,8 @@ _LEANING_WORDS = 9
 _BARE_WORDS = 3
 _SHORT_WORDS = 5
 _CLAUSE_WORDS = 2
+# Characters of what was said before, so that the message itself is not cut off where the encoder's input ends.
+_MOST_BEFORE = 300
 
 _OPENS = re.compile(
     r"^(?:(?:ok(?:ay)?|thanks|thank you|cool|great|hm+|oh|right|alright|fine|good)[ ,.!]+)*"
@@ -97,12 +99,10 @@ def reading(text: str, tracker: Tracker, domain: Domain) -> Reading:
     last = tracker.last_question
     if last is None or halves or not leans(text):
         return Reading(text, halves=halves)
-    before = last
-    if tracker.last_follow_up is not None and _POINTS.search(text):
-        # "and to Iceland?", then "how long does it take there?"
-        before = _join(last, tracker.last_follow_up)
     if not _POINTS.search(text):
-        return Reading(text, _join(before, text))
+        return Reading(text, _join(last, text))
+    # "And to Iceland?", then "how long does it take there?"
+    before = _join(last, tracker.last_follow_up) if tracker.last_follow_up else last
     names = (find_name(before, entity) for entity in domain.entities.values() if entity.kind == "gazetteer")
     thing = next((name for name in names if name), None)
     return Reading(text, _join(before, text), f"{text.rstrip(' ?.!')} ({thing})" if thing else None)
@@ -211,7 +211,7 @@ def _halves(text: str) -> tuple[str, ...]:
 
 
 def _join(before: str, text: str) -> str:
-    return f"{before.rstrip(' .,!?')}, {text}"
+    return f"{before[-_MOST_BEFORE:].rstrip(' .,!?')}, {text}"
 
 
 def _plain(text: str) -> str:

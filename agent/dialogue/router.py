@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from agent.dialogue.forms import INTERRUPT, corrects, is_doubtful, is_question, says, step
+from agent.dialogue.forms import INTERRUPT, corrects, is_doubtful, is_question, says, step, usable
 from agent.dialogue.reading import choice
 from agent.dialogue.tracker import Later, Tracker
 from agent.domain import Domain, Intent
@@ -102,7 +102,8 @@ class Router:
             aside = self._aside(prediction, passage, name)
             if aside is not None:
                 return aside
-        found = ", ".join(f"{k}={v}" for k, v in entities.items()) if what == "filled" else ""
+        taken = usable(prediction.text, tracker.form, entities, self._domain) if what == "filled" else {}
+        found = ", ".join(f"{k}={v}" for k, v in taken.items())
         asked = f" ({tracker.form.asking} was asked for)" if tracker.form.asking else ""
         return Route(kind, f"{what}: {name}{asked}{': ' + found if found else ''}", tracker.form.intent)
 

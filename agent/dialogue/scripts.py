@@ -92,7 +92,9 @@ def _compare(turn: ScriptTurn, draft: Draft, tracker: Tracker) -> Iterator[tuple
         yield "intent", turn.intent, f"{route.intent} ({route.reason})"
     if turn.wishes and route.options != turn.wishes:
         yield "wishes", ", ".join(turn.wishes), f"{', '.join(route.options) or 'one'} ({route.reason})"
-    slots = tracker.slots | (form.slots if form else {}) | (tracker.summary.slots if tracker.summary else {})
+    slots = tracker.slots | (form.slots if form else {})
+    if tracker.holder == "person" and tracker.summary is not None:
+        slots |= tracker.summary.slots
     for slot, value in turn.slots.items():
         if slots.get(slot) != value:
             yield f"slot {slot}", value, slots.get(slot, "none")

@@ -166,3 +166,10 @@ def test_a_choice_is_searched_with_the_message_that_was_unclear(domain: Domain) 
     texts = reading("fines", unclear, domain).texts
     [wish] = wishes(read(texts, predict("x", "fines", 0.4), predict("x", "hours")), unclear, domain)
     assert (wish.prediction.intent, wish.query) == ("fines", "late on Sunday, fines")
+
+
+def test_a_long_question_before_does_not_crowd_out_the_message(domain: Domain) -> None:
+    joined = reading("and films?", tracker("do you lend " + "very " * 400 + "old books?"), domain).joined
+    assert joined is not None
+    assert joined.endswith("very old books, and films?")
+    assert len(joined) < 320
