@@ -186,6 +186,28 @@ def evaluate(
         out.print(f"Report with plots: {page}\nJSON: {folder / 'report.json'}", highlight=False, soft_wrap=True)
 
 
+@app.command("test")
+def hold_conversations(name: AppName, as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
+    """Hold an app's scripted conversations with its model; exit status 1 if a reply is not as expected."""
+    from agent.rehearsal import rehearse_app
+
+    done = rehearse_app(settings_of(config, data=data), name)
+    rows = [(m.script.file, m.script.name, m.turn.number, m.turn.say, m.what, m.expected, m.got) for m in done.misses]
+    if as_json:
+        keys = ("file", "conversation", "turn", "say", "what", "expected", "got")
+        misses = [dict(zip(keys, row, strict=True)) for row in rows]
+        print(json.dumps({"conversations": len(done.scripts), "passed": done.passed, "misses": misses}))
+    else:
+        if rows:
+            table = Table("file", "conversation", "turn", "said", "what", "expected", "got")
+            for row in rows:
+                table.add_row(*(_escape(str(cell)) for cell in row))
+            out.print(table)
+        out.print(f"{name}: {done.passed} of {len(done.scripts)} conversations went as expected.", highlight=False)
+    if rows:
+        raise typer.Exit(1)
+
+
 @app.command()
 def check(name: AppName, config: Config = None) -> None:
     """Name every mistake in an app's files, with file and line."""

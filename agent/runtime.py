@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 
 from agent.config import Settings
 from agent.dialogue.actions import Actions, load_actions
-from agent.dialogue.entities import extract
-from agent.dialogue.policy import Policy
-from agent.dialogue.router import Router
+from agent.dialogue.dialogue import Dialogue
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain, discover
 from agent.errors import BadInputError, ModelError, UnknownAppError
@@ -54,8 +52,7 @@ class App:
 
     domain: Domain
     index: KnowledgeIndex
-    router: Router
-    policy: Policy
+    dialogue: Dialogue
 
 
 def load_domains(settings: Settings, only: str | None = None) -> dict[str, Domain]:
@@ -102,8 +99,9 @@ class Agent:
         self.store = store
         self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
         self._apps = dict(apps)
-        # One conversation answers one message at a time; conversations share these locks by hash.
-        self._turns = [threading.Lock() for _ in range(256)]
+        # One conversation answers one message at a time. Conversations share these locks by hash; a turn holds its
+        # lock while the model reads, so there are many, that two conversations seldom wait for each other.
+        self._turns = [threading.Lock() for _ in range(4096)]
 
     @classmethod
     def open(
@@ -171,41 +169,38 @@ class Agent:
         began = time.perf_counter()
         app = self._app(message.app)
         text = clean(message.text, self.settings.max_message_chars)
-        conversation_id = message.conversation_id
-        if conversation_id is None:
-            prediction = self.engine.predict(message.app, [text])[0]
-            conversation_id = self.store.new_conversation(message.app, message.client_id, message.claimed)
-        else:
-            row = self.store.resume(conversation_id, message.client_id, message.claimed)
+        if message.conversation_id is None:
+            tracker = Tracker("", message.app)
+            # Read before it begins: a service too busy to answer leaves no empty conversation behind.
+            predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker))
+            tracker.conversation_id = self.store.new_conversation(message.app, message.client_id, message.claimed)
+            return self._turn(app, tracker, text, predictions, began)
+        with self._turns[hash(message.conversation_id) % len(self._turns)]:
+            row = self.store.resume(message.conversation_id, message.client_id, message.claimed)
             if row.app != message.app:
                 raise BadInputError(
                     "other_app", f"This conversation belongs to the app '{row.app}', not to '{message.app}'."
                 )
-            prediction = self.engine.predict(message.app, [text])[0]
-        with self._turns[hash(conversation_id) % len(self._turns)]:
-            return self._turn(app, conversation_id, text, prediction, began)
+            tracker = Tracker.from_dict(row.state) if row.state else Tracker(row.id, row.app)
+            predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker))
+            return self._turn(app, tracker, text, predictions, began)
 
-    def _turn(self, app: App, conversation_id: str, text: str, prediction: Prediction, began: float) -> Reply:
-        row = self.store.conversation(conversation_id)
-        state = row.state if row else {}
-        tracker = Tracker.from_dict(state) if state else Tracker(conversation_id, app.domain.name)
-        entities = extract(text, app.domain, expecting=tracker.expecting)
-        hits = app.index.search(text, prediction.query_vector, PASSAGES)
-        route = app.router.route(prediction, tracker, entities, hits[0].score if hits else None)
-        draft = app.policy.reply(route, prediction, tracker, entities, hits)
+    def _turn(self, app: App, tracker: Tracker, text: str, predictions: Sequence[Prediction], began: float) -> Reply:
+        draft = app.dialogue.reply(predictions, tracker, lambda query, v: app.index.search(query, v, PASSAGES))
+        prediction = draft.prediction
         reply = Reply(
-            conversation_id=conversation_id,
+            conversation_id=tracker.conversation_id,
             message_id=secrets.token_urlsafe(12),
             text=draft.text,
             route=draft.route,
             model_version=prediction.model_version,
             citations=draft.citations,
             quick_replies=draft.quick_replies,
-            why=explain(prediction, draft.route, tracker, hits),
+            why=explain(prediction, draft.route, tracker, draft.hits),
         )
         latency = (time.perf_counter() - began) * 1000
         self.store.save_turn(
-            conversation_id,
+            tracker.conversation_id,
             app.domain.name,
             reply.message_id,
             text,
@@ -281,9 +276,9 @@ class Agent:
 
 
 def build_app(domain: Domain, settings: Settings, index: KnowledgeIndex) -> App:
-    """An app's router and policy over its index."""
+    """An app's dialogue over its index."""
     actions: Actions = load_actions(domain.folder)
-    return App(domain, index, Router(domain), Policy(domain, actions, settings.data))
+    return App(domain, index, Dialogue(domain, actions, settings.data))
 
 
 def explain(prediction: Prediction, route: Any, tracker: Tracker, hits: Sequence[Hit]) -> dict[str, Any]:
@@ -298,6 +293,7 @@ def explain(prediction: Prediction, route: Any, tracker: Tracker, hits: Sequence
         "sentiment": {k: round(v, 4) for k, v in feeling.scores.items()} if feeling else {},
         "decided_by": {"score": route.score, "threshold": route.threshold},
         "slots": dict(tracker.slots),
+        "handover": asdict(tracker.summary) if tracker.summary and tracker.holder == "person" else None,
         "passages": [
             {
                 "id": hit.passage.id,

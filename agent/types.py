@@ -93,7 +93,7 @@ class Route:
     """The figure that decided, and the ``threshold`` that it was held against."""
     threshold: float | None = None
     options: tuple[str, ...] = ()
-    """For ``clarify``: the intents to choose from."""
+    """For ``clarify``: the intents to choose from. For a message with several wishes: their intents, in order."""
 
 
 @dataclass(frozen=True, slots=True)

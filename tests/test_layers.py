@@ -28,6 +28,7 @@ LAYERS = (
     ("agent.progress",),
     ("agent.runtime", "agent.service"),
     ("agent.teach", "agent.doctor"),
+    ("agent.rehearsal",),
     ("agent.schema", "agent.limits", "agent.identity", "agent.headers", "agent.problems"),
     ("ui",),
     ("agent.pages", "agent.security", "agent.api"),

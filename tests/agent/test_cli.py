@@ -85,6 +85,37 @@ def test_check_names_file_and_line(run: Run, library: Settings) -> None:
     assert "confidence" in err
 
 
+def test_test_shows_what_was_not_as_expected(run: Run, library: Settings) -> None:
+    folder = library.apps[0] / "conversations"
+    folder.mkdir()
+    status, _, err = run("test", "library")
+    assert status == 1
+    assert "there is no conversation here" in err
+    talk = """today: 2026-11-24
+conversations:
+  - name: hours
+    turns:
+      - {say: "when do you open", route: answer, intent: hours}
+  - name: a loan
+    turns:
+      - {say: "where is my book", route: action, intent: loan_status, asks: card}
+      - {say: "1234", route: action, slots: {card: C-5678}}
+"""
+    (folder / "talk.yml").write_text(talk)
+    status, out, _ = run("test", "library")
+    assert status == 1
+    assert "library: 1 of 2 conversations went as expected." in out
+    assert "C-5678" in out
+    found = json.loads(run("test", "library", "--json")[1])
+    keys = ("file", "conversation", "turn", "what", "expected", "got")
+    assert [tuple(miss[key] for key in keys) for miss in found["misses"]] == [
+        ("conversations/talk.yml", "a loan", 2, "slot card", "C-5678", "C-1234")
+    ]
+    (folder / "talk.yml").write_text(talk.replace("C-5678", "C-1234"))
+    assert run("test", "library")[0] == 0
+    assert not (library.data / "apps").exists()
+
+
 def test_index_tells_what_it_holds(run: Run) -> None:
     status, out, _ = run("index", "library")
     assert status == 0
