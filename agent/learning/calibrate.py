@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def fit_vote(
     return temperature, dataclasses.replace(vote, weight=weight)
 
 
-def _softmax(logits: Matrix) -> Matrix:
+def _softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     chances = np.exp(logits - logits.max(1, keepdims=True))
     return chances / chances.sum(1, keepdims=True)  # type: ignore[no-any-return]
 
@@ -87,7 +88,7 @@ def _temperature(logits: Matrix, target: NDArray[np.int64], weight: float, share
     rows = np.arange(len(target))
 
     def loss(log_temperature: float) -> float:
-        own = _softmax(logits / np.exp(log_temperature))[rows, target]
+        own = _softmax(logits / float(np.exp(log_temperature)))[rows, target]
         return float(-np.log((1 - weight) * own + weight * shares[rows, target] + 1e-12).mean())
 
     best = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")

@@ -46,4 +46,4 @@ class NeighbourVote:
     def blended(self, probabilities: Matrix, queries: Matrix) -> Matrix:
         """Probabilities of the head and the vote together, (N, L)."""
         shares = self.shares(queries, probabilities.shape[1])
-        return (1 - self.weight) * probabilities + self.weight * shares  # type: ignore[no-any-return]
+        return (1 - self.weight) * probabilities + self.weight * shares
