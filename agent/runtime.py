@@ -31,8 +31,9 @@ from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine
 from agent.model.storage import load_model
 from agent.progress import Bar
+from agent.redaction import make_redactor
 from agent.store import Store
-from agent.text import clean, redact
+from agent.text import clean
 from agent.types import Feedback, Message, Prediction, Reply
 from index.documents import Passage
 from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
@@ -101,6 +102,7 @@ class Agent:
         self.backbone = backbone
         self.store = store
         self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
+        self.redactor = make_redactor(settings.redactor)
         self._apps = dict(apps)
         # One conversation answers one message at a time; conversations share these locks by hash.
         self._turns = [threading.Lock() for _ in range(256)]
@@ -120,7 +122,7 @@ class Agent:
         With ``holder`` (the address that will be served) other servers are kept off the folder. ``untrained`` is
         called for an app that has no model, and gives the folder of a new version, which is promoted.
 
-        Raises UnknownAppError, DomainError, BackboneError, StoreError, LockedError, and ModelError if an app
+        Raises ConfigError, UnknownAppError, DomainError, BackboneError, StoreError, LockedError, and ModelError if an app
         has no model or its champion is damaged.
         """
         torch.set_num_threads(settings.threads)
@@ -215,7 +217,7 @@ class Agent:
             tracker.to_dict(),
             latency,
         )
-        log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, redact(text))
+        log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, self.redactor.redact(text))
         return reply
 
     def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]:
