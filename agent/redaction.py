@@ -32,7 +32,7 @@ def make_redactor(name: str) -> Redactor:
     if find_spec("presidio_analyzer") is None:
         raise ConfigError(
             "Setting 'redactor' is 'presidio', which is not installed. Run: pip install 'switchboard-agent[presidio]', "
-            "or set redactor = \"builtin\"."
+            'or set redactor = "builtin".'
         )
     from agent.presidio import PresidioRedactor
 

@@ -6,11 +6,12 @@ All methods block and may be called from many threads; only the engine's thread 
 from __future__ import annotations
 
 import logging
+import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from agent.dialogue.router import Router
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain, discover
 from agent.errors import BadInputError, ModelError, UnknownAppError
+from agent.generator import Generator, Show
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine
@@ -103,6 +105,7 @@ class Agent:
         self.store = store
         self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
         self.redactor = make_redactor(settings.redactor)
+        self.generator = Generator(settings, self.redactor) if settings.generator_url else None
         self._apps = dict(apps)
         # One conversation answers one message at a time; conversations share these locks by hash.
         self._turns = [threading.Lock() for _ in range(256)]
@@ -122,8 +125,8 @@ class Agent:
         With ``holder`` (the address that will be served) other servers are kept off the folder. ``untrained`` is
         called for an app that has no model, and gives the folder of a new version, which is promoted.
 
-        Raises ConfigError, UnknownAppError, DomainError, BackboneError, StoreError, LockedError, and ModelError if an app
-        has no model or its champion is damaged.
+        Raises ConfigError, UnknownAppError, DomainError, BackboneError, StoreError, LockedError, and ModelError if
+        an app has no model or its champion is damaged.
         """
         torch.set_num_threads(settings.threads)
         store = Store.open(settings.data)
@@ -158,14 +161,16 @@ class Agent:
     def close(self) -> None:
         """Finish what waits and close the database."""
         self.engine.close()
+        if self.generator is not None:
+            self.generator.close()
         self.store.close()
 
     @property
     def domains(self) -> Mapping[str, Domain]:
         return {name: app.domain for name, app in self._apps.items()}
 
-    def reply(self, message: Message) -> Reply:
-        """Answer one message and keep the turn.
+    def reply(self, message: Message, show: Show = lambda piece: None) -> Reply:
+        """Answer one message and keep the turn. ``show`` gets the pieces of a generated text as they come.
 
         Raises BadInputError, UnknownAppError, ConversationError, BusyError or StoreError; the
         conversation is then as it was before.
@@ -185,9 +190,38 @@ class Agent:
                 )
             prediction = self.engine.predict(message.app, [text])[0]
         with self._turns[hash(conversation_id) % len(self._turns)]:
-            return self._turn(app, conversation_id, text, prediction, began)
+            return self._turn(app, conversation_id, text, prediction, began, show)
 
-    def _turn(self, app: App, conversation_id: str, text: str, prediction: Prediction, began: float) -> Reply:
+    def reply_stream(self, message: Message) -> Iterator[str | Reply]:
+        """Pieces of the reply's text, each checked, then the reply itself, which is what counts: where the generator
+        failed late its text differs from the pieces. Without a generator there is the reply alone.
+
+        The turn is finished and kept even if nobody reads on. Raises what ``reply`` raises.
+        """
+        if self.generator is None:
+            yield self.reply(message)
+            return
+        pieces: queue.SimpleQueue[str | Reply | BaseException] = queue.SimpleQueue()
+
+        def answer() -> None:
+            try:
+                pieces.put(self.reply(message, pieces.put))
+            except BaseException as error:
+                pieces.put(error)
+
+        # In a thread of its own: the conversation's lock must not wait for whoever reads the pieces.
+        threading.Thread(target=answer, name="reply", daemon=True).start()
+        while True:
+            piece = pieces.get()
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+            if isinstance(piece, Reply):
+                return
+
+    def _turn(
+        self, app: App, conversation_id: str, text: str, prediction: Prediction, began: float, show: Show
+    ) -> Reply:
         row = self.store.conversation(conversation_id)
         state = row.state if row else {}
         tracker = Tracker.from_dict(state) if state else Tracker(conversation_id, app.domain.name)
@@ -205,6 +239,9 @@ class Agent:
             quick_replies=draft.quick_replies,
             why=explain(prediction, draft.route, tracker, hits),
         )
+        if self.generator is not None and reply.route.kind == "answer" and reply.citations:
+            rewritten = self.generator.rewrite(text, reply.text, reply.citations, show)
+            reply = replace(reply, text=rewritten.text, why={**reply.why, "generator": rewritten.why})
         latency = (time.perf_counter() - began) * 1000
         self.store.save_turn(
             conversation_id,

@@ -66,4 +66,3 @@ def _joins_emoji(text: str, place: int) -> bool:
 def has_words(text: str) -> bool:
     """Whether the text has a letter or a digit of any script; emoji and punctuation alone have none."""
     return any(char.isalnum() for char in text)
-

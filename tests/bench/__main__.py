@@ -21,6 +21,7 @@ NAMES = (
     "bankfaqs",
     "calibration",
     "support",
+    "grounding",
 )
 
 
