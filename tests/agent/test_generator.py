@@ -66,8 +66,10 @@ def says(*pieces: str, reason: str | None = "stop") -> Answer:
     return raw(b"".join(chunk(piece) for piece in pieces) + chunk(None, reason) + b"data: [DONE]\n\n")
 
 
-def rewrite(url: str, question: str = "worn shoes?", seconds: int = 5, text: str = TEXT) -> tuple[str, dict, list[str]]:
-    settings = Settings(generator_url=url, generator_model="m", generator_key=KEY, generator_timeout=seconds)
+def rewrite(
+    url: str, question: str = "worn shoes?", seconds: int = 5, text: str = TEXT, model: str = "m"
+) -> tuple[str, dict, list[str]]:
+    settings = Settings(generator_url=url, generator_model=model, generator_key=KEY, generator_timeout=seconds)
     shown: list[str] = []
     generator = Generator(settings, BuiltinRedactor())
     done = generator.rewrite(question, text, [CITATION], shown.append)
