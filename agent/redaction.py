@@ -75,6 +75,8 @@ _IBAN_LENGTHS = range(15, 35)
 _DIGIT_GROUPS = re.compile(rf"(?<!\d)\d+(?:{_GAP}\d+)*")
 _DIGITS = re.compile(r"\d+")
 _CARD_LENGTHS = range(13, 20)
+# Digits in a group of a card's number; only its last group has fewer. A list of sizes has fewer in each.
+_CARD_GROUP = 4
 # The first digits of payment cards (ISO/IEC 7812 and the networks' own lists).
 _CARD_ISSUERS = re.compile(r"[2-6]|8[12]|9792")
 
@@ -176,6 +178,8 @@ def _card_end(text: str, groups: list[re.Match[str]], first: int) -> int | None:
             break
         if len(number) in _CARD_LENGTHS and _CARD_ISSUERS.match(number) and luhn.is_valid(number):
             found = last
+        if len(groups[last][0]) < _CARD_GROUP:
+            break
     return found
 
 

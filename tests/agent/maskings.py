@@ -73,6 +73,7 @@ MASKINGS: tuple[tuple[str, str], ...] = (
     ("#0048213555", "#0048213555"),
     ("TT-2026-0048213", "TT-2026-0048213"),
     ("sizes 36 38 40 42 44", "sizes 36 38 40 42 44"),
+    ("sizes 4 4 4 4 4 4 4 4 4 4 4 4 4", "sizes 4 4 4 4 4 4 4 4 4 4 4 4 4"),
     ("it weighs 0.450 kg, costs £1,299.00 or 1.299,00 €", "it weighs 0.450 kg, costs £1,299.00 or 1.299,00 €"),
     ("0.5 or 0.75 litres", "0.5 or 0.75 litres"),
     ("100 200 300 gram cartridges", "100 200 300 gram cartridges"),
