@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPBearer
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from agent import schema
-from agent.errors import UnknownAppError
+from agent.errors import SwitchboardError, UnknownAppError
 from agent.identity import client_of
-from agent.problems import Problem, of_status
+from agent.problems import Problem, explain, of_status
 from agent.schema import FeedbackIn, MessageIn, PredictIn, ProblemOut, SearchIn
 from agent.service import Service
 from agent.text import clean
-from agent.types import Feedback, Message
+from agent.types import Feedback, Message, Reply
 
 
 class NotAllowedError(Exception):
@@ -28,6 +30,18 @@ class NotAllowedError(Exception):
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ProblemOut} for status in statuses}
+
+
+def _events(pieces: Iterator[str | Reply]) -> Iterator[str]:
+    """Server-sent events of a reply that comes in pieces."""
+    try:
+        for piece in pieces:
+            if isinstance(piece, Reply):
+                yield schema.event("reply", schema.reply_json(piece))
+            else:
+                yield schema.event("text", {"text": piece})
+    except SwitchboardError as error:
+        yield schema.event("error", explain(error).body())
 
 
 def create_router(agent: Service) -> APIRouter:
@@ -67,7 +81,7 @@ def create_router(agent: Service) -> APIRouter:
         summary="Send a message, get a reply",
         response_model=schema.ReplyOut,
         responses={
-            200: {"content": {"application/json": {"example": schema.REPLY_EXAMPLE}}},
+            200: {"content": {"application/json": {"example": schema.REPLY_EXAMPLE}, "text/event-stream": {}}},
             **_problems(404, 507),
         },
     )
@@ -76,19 +90,27 @@ def create_router(agent: Service) -> APIRouter:
 
         Keep the cookie that the first reply sets, or send an API key: from then on the conversation is yours
         alone. Without either, whoever knows its id can go on with it.
+
+        With `Accept: text/event-stream` or `"stream": true` the answer is server-sent events: `text` with a piece of
+        the reply's text, as often as there is one, then `reply` with the whole reply, which is what counts, or
+        `error`.
         """
         client = client_of(request)
         app = known(body.app if body.app is not None else next(iter(agent.domains), ""))
-        reply = agent.reply(
-            Message(
-                app=app,
-                text=clean(body.text, limit),
-                client_id=client.id,
-                conversation_id=body.conversation_id,
-                claimed=client.claimed,
-            )
+        message = Message(
+            app=app,
+            text=clean(body.text, limit),
+            client_id=client.id,
+            conversation_id=body.conversation_id,
+            claimed=client.claimed,
         )
-        return JSONResponse(schema.reply_json(reply))
+        if body.stream or "text/event-stream" in request.headers.get("accept", ""):
+            pieces = agent.reply_stream(message)
+            # What fails before the first piece is answered with its own status.
+            first = next(pieces)
+            headers = {"X-Accel-Buffering": "no"}
+            return StreamingResponse(_events(chain([first], pieces)), headers=headers, media_type="text/event-stream")
+        return JSONResponse(schema.reply_json(agent.reply(message)))
 
     @router.post(
         "/feedback",

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from agent.config import Settings
 from agent.errors import DomainError, SwitchboardError, UnknownAppError
+from agent.redaction import RedactingFormatter
 
 app = typer.Typer(
     name="switchboard",
@@ -38,8 +39,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 def settings_of(config: Path | None = None, **overrides: Any) -> Settings:
     """Settings from file, environment and options; sets up logging by them."""
     settings = Settings.load(config, **overrides)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-    for noisy in ("httpx", "transformers", "asyncio"):
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+    for noisy in ("httpx", "httpcore", "transformers", "asyncio", "presidio-analyzer"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     return settings
 
@@ -86,7 +89,13 @@ def serve(
         server = create_app(agent)
         out.print(f"\n[bold]Switchboard is ready:[/bold] {settings.address}\n", highlight=False)
         uvicorn.run(
-            server, host=settings.host, port=settings.port, log_level="warning", access_log=False, server_header=False
+            server,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,  # its lines go through our handler, which masks personal data
+            log_level="warning",
+            access_log=False,
+            server_header=False,
         )
     finally:
         agent.close()

@@ -6,11 +6,12 @@ All methods block and may be called from many threads; only the engine's thread 
 from __future__ import annotations
 
 import logging
+import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,15 @@ from agent.dialogue.dialogue import Dialogue
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain, discover
 from agent.errors import BadInputError, ModelError, UnknownAppError
+from agent.generator import Generator, Show
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine
 from agent.model.storage import load_model
 from agent.progress import Bar
+from agent.redaction import make_redactor
 from agent.store import Store
-from agent.text import clean, redact
+from agent.text import clean
 from agent.types import Feedback, Message, Prediction, Reply
 from index.documents import Passage
 from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
@@ -98,6 +101,8 @@ class Agent:
         self.backbone = backbone
         self.store = store
         self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
+        self.redactor = make_redactor(settings.redactor)
+        self.generator = Generator(settings, self.redactor) if settings.generator_url else None
         self._apps = dict(apps)
         # One conversation answers one message at a time. Conversations share these locks by hash; a turn holds its
         # lock while the model reads, so there are many, that two conversations seldom wait for each other.
@@ -118,8 +123,8 @@ class Agent:
         With ``holder`` (the address that will be served) other servers are kept off the folder. ``untrained`` is
         called for an app that has no model, and gives the folder of a new version, which is promoted.
 
-        Raises UnknownAppError, DomainError, BackboneError, StoreError, LockedError, and ModelError if an app
-        has no model or its champion is damaged.
+        Raises ConfigError, UnknownAppError, DomainError, BackboneError, StoreError, LockedError, and ModelError if
+        an app has no model or its champion is damaged.
         """
         torch.set_num_threads(settings.threads)
         store = Store.open(settings.data)
@@ -154,14 +159,16 @@ class Agent:
     def close(self) -> None:
         """Finish what waits and close the database."""
         self.engine.close()
+        if self.generator is not None:
+            self.generator.close()
         self.store.close()
 
     @property
     def domains(self) -> Mapping[str, Domain]:
         return {name: app.domain for name, app in self._apps.items()}
 
-    def reply(self, message: Message) -> Reply:
-        """Answer one message and keep the turn.
+    def reply(self, message: Message, show: Show = lambda piece: None) -> Reply:
+        """Answer one message and keep the turn. ``show`` gets the pieces of a generated text as they come.
 
         Raises BadInputError, UnknownAppError, ConversationError, BusyError or StoreError; the
         conversation is then as it was before.
@@ -174,7 +181,7 @@ class Agent:
             # Read before it begins: a service too busy to answer leaves no empty conversation behind.
             predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker))
             tracker.conversation_id = self.store.new_conversation(message.app, message.client_id, message.claimed)
-            return self._turn(app, tracker, text, predictions, began)
+            return self._turn(app, tracker, text, predictions, began, show)
         with self._turns[hash(message.conversation_id) % len(self._turns)]:
             row = self.store.resume(message.conversation_id, message.client_id, message.claimed)
             if row.app != message.app:
@@ -183,9 +190,44 @@ class Agent:
                 )
             tracker = Tracker.from_dict(row.state) if row.state else Tracker(row.id, row.app)
             predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker))
-            return self._turn(app, tracker, text, predictions, began)
+            return self._turn(app, tracker, text, predictions, began, show)
 
-    def _turn(self, app: App, tracker: Tracker, text: str, predictions: Sequence[Prediction], began: float) -> Reply:
+    def reply_stream(self, message: Message) -> Iterator[str | Reply]:
+        """Pieces of the reply's text, each checked, then the reply itself, which is what counts: where the generator
+        failed late its text differs from the pieces. Without a generator there is the reply alone.
+
+        The turn is finished and kept even if nobody reads on. Raises what ``reply`` raises.
+        """
+        if self.generator is None:
+            yield self.reply(message)
+            return
+        pieces: queue.SimpleQueue[str | Reply | BaseException] = queue.SimpleQueue()
+
+        def answer() -> None:
+            try:
+                pieces.put(self.reply(message, pieces.put))
+            except BaseException as error:
+                pieces.put(error)
+
+        # In a thread of its own: the conversation's lock must not wait for whoever reads the pieces.
+        threading.Thread(target=answer, name="reply", daemon=True).start()
+        while True:
+            piece = pieces.get()
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+            if isinstance(piece, Reply):
+                return
+
+    def _turn(
+        self,
+        app: App,
+        tracker: Tracker,
+        text: str,
+        predictions: Sequence[Prediction],
+        began: float,
+        show: Show,
+    ) -> Reply:
         draft = app.dialogue.reply(predictions, tracker, lambda query, v: app.index.search(query, v, PASSAGES))
         prediction = draft.prediction
         reply = Reply(
@@ -198,6 +240,9 @@ class Agent:
             quick_replies=draft.quick_replies,
             why=explain(prediction, draft.route, tracker, draft.hits),
         )
+        if self.generator is not None and reply.route.kind == "answer" and reply.citations:
+            rewritten = self.generator.rewrite(text, reply.text, reply.citations, show)
+            reply = replace(reply, text=rewritten.text, why={**reply.why, "generator": rewritten.why})
         latency = (time.perf_counter() - began) * 1000
         self.store.save_turn(
             tracker.conversation_id,
@@ -210,7 +255,7 @@ class Agent:
             tracker.to_dict(),
             latency,
         )
-        log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, redact(text))
+        log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, self.redactor.redact(text))
         return reply
 
     def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]:

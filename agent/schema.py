@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +32,7 @@ class MessageIn(_Body):
     text: str = Field(examples=["where is my parcel"])
     app: str | None = Field(None, max_length=100, description="Default: the only app, or the first.")
     conversation_id: str | None = Field(None, max_length=200, description="Leave it out to begin a new one.")
+    stream: bool = Field(False, description="Answer with server-sent events, as `Accept: text/event-stream` does.")
 
 
 class FeedbackIn(_Body):
@@ -212,6 +214,11 @@ def reply_json(reply: Reply) -> dict[str, Any]:
         "why": dict(reply.why),
         "model_version": reply.model_version,
     }
+
+
+def event(name: str, data: Mapping[str, Any]) -> str:
+    """A server-sent event; ASCII, so that a lone surrogate cannot break it."""
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
 def _route_json(route: Route) -> dict[str, Any]:

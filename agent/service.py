@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.config import Settings
@@ -23,6 +23,8 @@ class Service(Protocol):
     def domains(self) -> Mapping[str, Any]: ...
 
     def reply(self, message: Message) -> Reply: ...
+
+    def reply_stream(self, message: Message) -> Iterator[str | Reply]: ...
 
     def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]: ...
 

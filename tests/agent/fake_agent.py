@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class FakeAgent:
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
         self.failure: Exception | None = None
+        self.late_failure: Exception | None = None
         self.is_ready = True
         self.hold: threading.Event | None = None
 
@@ -67,6 +68,13 @@ class FakeAgent:
             raise ConversationError(str(message.conversation_id))
         self.messages.append(message)
         return reply(message.conversation_id or "begun", text=f"You said: {message.text}")
+
+    def reply_stream(self, message: Message) -> Iterator[str | Reply]:
+        whole = self.reply(message)
+        yield from whole.text.partition(" ")
+        if self.late_failure is not None:
+            raise self.late_failure
+        yield whole
 
     def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]:
         self._maybe_fail()

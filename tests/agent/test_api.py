@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -322,3 +323,38 @@ def test_every_call_is_documented_with_its_errors_and_examples(http: TestClient)
     assert list(example) == list(reply)
     assert list(example["route"]) == list(reply["route"])
     assert list(example["citations"][0]) == list(reply["citations"][0])
+
+
+def events_of(text: str) -> list[tuple[str, Any]]:
+    found = []
+    for block in text.strip().split("\n\n"):
+        name, data = block.split("\n")
+        found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("extra", "headers"), [({"stream": True}, {}), ({}, {"Accept": "text/event-stream"})], ids=["field", "header"]
+)
+def test_a_reply_can_be_streamed(http: TestClient, extra: dict[str, Any], headers: dict[str, str]) -> None:
+    answer = http.post("/v1/messages", json={"text": "a", **extra}, headers=headers)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-store"
+    *pieces, (name, body) = events_of(answer.text)
+    assert {name for name, _ in pieces} == {"text"}
+    assert "".join(piece["text"] for _, piece in pieces) == body["text"]
+    assert name == "reply"
+    assert body == http.post("/v1/messages", json={"text": "a"}).json()
+
+
+def test_what_fails_before_the_first_piece_has_its_own_status(http: TestClient, agent: FakeAgent) -> None:
+    agent.fail_with(BusyError(256, 1.5))
+    answer = http.post("/v1/messages", json={"text": "a", "stream": True})
+    assert (answer.status_code, code_of(answer)) == (503, "busy")
+
+
+def test_what_fails_later_ends_the_stream_with_an_error(http: TestClient, agent: FakeAgent) -> None:
+    agent.late_failure = DiskFullError("no room in /secret/place")
+    *_, (name, body) = events_of(http.post("/v1/messages", json={"text": "a", "stream": True}).text)
+    assert (name, body["error"]["code"]) == ("error", "disk_full")
+    assert "/secret" not in json.dumps(body)

@@ -22,6 +22,7 @@ NAMES = (
     "calibration",
     "support",
     "conversations",
+    "grounding",
 )
 
 
