@@ -1,11 +1,16 @@
-"""The HTTP API for programs, under /v1. Handlers block, so FastAPI runs them in threads."""
+"""The HTTP API for programs, under /v1. Handlers block, so they run in threads."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPBearer
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from agent import schema
@@ -15,7 +20,10 @@ from agent.problems import Problem, of_status
 from agent.schema import FeedbackIn, MessageIn, PredictIn, ProblemOut, SearchIn
 from agent.service import Service
 from agent.text import clean
-from agent.types import Feedback, Message
+from agent.types import Feedback, Gone, Message, Reply
+
+CLIENT_GONE = 499
+"""Status of a request whose client hung up before it was read; nobody sees it but the log of a proxy."""
 
 
 class NotAllowedError(Exception):
@@ -28,6 +36,22 @@ class NotAllowedError(Exception):
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ProblemOut} for status in statuses}
+
+
+async def while_connected(request: Request, work: Callable[[Gone], Reply]) -> Reply:
+    """Run ``work``, which blocks, in a thread; what it is given turns true when the client hangs up."""
+    gone = threading.Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        return await run_in_threadpool(work, gone.is_set)
+    finally:
+        watcher.cancel()
 
 
 def create_router(agent: Service) -> APIRouter:
@@ -71,7 +95,7 @@ def create_router(agent: Service) -> APIRouter:
             **_problems(404, 507),
         },
     )
-    def messages(body: MessageIn, request: Request) -> Response:
+    async def messages(body: MessageIn, request: Request) -> Response:
         """Begins a conversation unless `conversation_id` is given.
 
         Keep the cookie that the first reply sets, or send an API key: from then on the conversation is yours
@@ -79,15 +103,21 @@ def create_router(agent: Service) -> APIRouter:
         """
         client = client_of(request)
         app = known(body.app if body.app is not None else next(iter(agent.domains), ""))
-        reply = agent.reply(
-            Message(
+
+        def answer(gone: Gone) -> Reply:
+            message = Message(
                 app=app,
                 text=clean(body.text, limit),
                 client_id=client.id,
                 conversation_id=body.conversation_id,
                 claimed=client.claimed,
             )
-        )
+            return agent.reply(message, gone)
+
+        try:
+            reply = await while_connected(request, answer)
+        except CancelledError:
+            return Response(status_code=CLIENT_GONE)
         return JSONResponse(schema.reply_json(reply))
 
     @router.post(

@@ -29,11 +29,12 @@ from agent.errors import BadInputError, ModelError, UnknownAppError
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine
-from agent.model.storage import load_model
+from agent.model.frozen import FrozenEncoder
+from agent.model.serving import open_version
 from agent.progress import Bar
 from agent.store import Store
 from agent.text import clean, redact
-from agent.types import Feedback, Message, Prediction, Reply
+from agent.types import Feedback, Gone, Message, Prediction, Reply
 from index.documents import Passage
 from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
 
@@ -82,8 +83,10 @@ def open_index(domain: Domain, data: Path, backbone: Backbone, progress: Advance
         except IndexDamagedError as error:
             log.warning("%s It is built anew from the documents.", error)
 
+    frozen = FrozenEncoder(backbone, data / "exports")
+
     def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-        return backbone.encode(texts, prompt="passage")
+        return frozen.encode(texts, prompt="passage")
 
     report = index.sync(domain.folder / "knowledge", encode, progress)
     for failure in report.failed:
@@ -151,7 +154,7 @@ class Agent:
         folder = ModelRegistry(self.settings.data, app).champion()
         if folder is None:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
-        self.engine.swap(app, load_model(folder, self.backbone))
+        self.engine.swap(app, open_version(folder, self.backbone))
 
     def close(self) -> None:
         """Finish what waits and close the database."""
@@ -162,9 +165,10 @@ class Agent:
     def domains(self) -> Mapping[str, Domain]:
         return {name: app.domain for name, app in self._apps.items()}
 
-    def reply(self, message: Message) -> Reply:
+    def reply(self, message: Message, gone: Gone | None = None) -> Reply:
         """Answer one message and keep the turn.
 
+        Where ``gone`` comes true before the model has read the message, it is dropped: CancelledError.
         Raises BadInputError, UnknownAppError, ConversationError, BusyError or StoreError; the
         conversation is then as it was before.
         """
@@ -173,7 +177,7 @@ class Agent:
         text = clean(message.text, self.settings.max_message_chars)
         conversation_id = message.conversation_id
         if conversation_id is None:
-            prediction = self.engine.predict(message.app, [text])[0]
+            prediction = self.engine.predict(message.app, [text], gone)[0]
             conversation_id = self.store.new_conversation(message.app, message.client_id, message.claimed)
         else:
             row = self.store.resume(conversation_id, message.client_id, message.claimed)
@@ -181,7 +185,7 @@ class Agent:
                 raise BadInputError(
                     "other_app", f"This conversation belongs to the app '{row.app}', not to '{message.app}'."
                 )
-            prediction = self.engine.predict(message.app, [text])[0]
+            prediction = self.engine.predict(message.app, [text], gone)[0]
         with self._turns[hash(conversation_id) % len(self._turns)]:
             return self._turn(app, conversation_id, text, prediction, began)
 
