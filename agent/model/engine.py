@@ -159,17 +159,21 @@ class InferenceEngine:
                 r.future.cancel()
         live = [r for r in requests if r.future.set_running_or_notify_cancel()]
         texts = [text for r in live for text in r.texts]
+        predictions: list[Prediction] = []
+        failure: BaseException | None = None
         try:
             predictions = model.predict(texts, tokens=[t for r in live for t in r.tokens])
         except BaseException as error:  # the waiting callers must hear of it, whatever it is
-            for r in live:
-                r.future.set_exception(error)
-        else:
-            start = 0
-            for r in live:
-                r.future.set_result(predictions[start : start + len(r.texts)])
-                start += len(r.texts)
+            failure = error
+        # Before anybody hears of a result: whoever has an answer may ask again at once.
         with self._changed:
             self._waiting -= sum(len(r.texts) for r in requests)
             self._read += len(texts)
             self._batches += 1
+        start = 0
+        for r in live:
+            if failure is not None:
+                r.future.set_exception(failure)
+            else:
+                r.future.set_result(predictions[start : start + len(r.texts)])
+                start += len(r.texts)

@@ -116,7 +116,7 @@ def _trace(backbone: Backbone, steps: _Steps) -> bytes:
         torch.onnx.export(
             steps,
             (ids, mask, backbone.table),
-            stream,
+            stream,  # type: ignore[arg-type]  # the older exporter writes to streams too
             dynamo=False,
             input_names=["ids", "mask", "table"],
             output_names=names,

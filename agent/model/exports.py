@@ -55,6 +55,8 @@ def fetch(folder: Path, name: str, source: str, make: Callable[[], bytes]) -> Pa
         return kept
     content = make()
     folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob(".*.new"):  # of a process that was killed
+        left_over.unlink(missing_ok=True)
     aside = folder / f".{name}-{os.getpid()}.new"
     with aside.open("wb") as stream:
         stream.write(content)
@@ -63,7 +65,7 @@ def fetch(folder: Path, name: str, source: str, make: Callable[[], bytes]) -> Pa
     path = folder / _file_name(name, source, content)
     os.replace(aside, path)
     for old in sorted(folder.glob("*.onnx"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-        old.unlink()
+        old.unlink(missing_ok=True)
     return path
 
 

@@ -53,8 +53,8 @@ class FrozenEncoder:
         if path is None and self._texts >= WORTH_AN_EXPORT:
             try:
                 path = fetch(self._folder, name, self._source, lambda: export_frozen(self._backbone))
-            except ExportError as error:
-                log.warning("%s PyTorch encodes the passages instead, slower.", error)
+            except (ExportError, OSError) as error:
+                log.warning("PyTorch encodes the passages, slower: %s", error)
                 self._exports = False
         if path is not None:
             self._graph = Graph(path, self._backbone)

@@ -19,8 +19,8 @@ log = logging.getLogger("switchboard")
 def open_version(folder: Path, backbone: Backbone) -> MultiTaskModel | ExportedModel:
     """The version in ``folder`` (``<data>/models/<app>/versions/<n>``), its adapter merged.
 
-    On a CPU it is exported the first time, which takes a second or two, and read from the kept graph later on. An
-    encoder that cannot be exported is served by PyTorch; the log says so.
+    On a CPU it is exported the first time, which takes a second or two, and read from the kept graph later on. Where
+    the encoder cannot be exported, or the disk takes no graph, PyTorch serves it; the log says so.
 
     Raises ModelError if a file of the version is missing or damaged, or it belongs to another backbone.
     """
@@ -35,7 +35,7 @@ def open_version(folder: Path, backbone: Backbone) -> MultiTaskModel | ExportedM
     exports = folder.parent.parent / "exports"
     try:
         path = fetch(exports, folder.name, source, lambda: export_model(merged()))
-    except ExportError as error:
-        log.warning("%s PyTorch serves version %s of %s instead, slower.", error, folder.name, exports.parent.name)
+    except (ExportError, OSError) as error:
+        log.warning("PyTorch serves version %s of %s, slower: %s", folder.name, exports.parent.name, error)
         return merged()
     return ExportedModel(card, backbone, Graph(path, backbone))

@@ -159,8 +159,19 @@ def test_an_encoder_that_cannot_be_exported_is_served_by_pytorch_and_the_log_say
     with caplog.at_level(logging.WARNING):
         model = open_version(folder, tiny)
     assert isinstance(model, MultiTaskModel)
-    assert "cannot be exported to ONNX: needs input_ids PyTorch serves version 1 of support instead" in caplog.text
+    assert "PyTorch serves version 1 of support, slower: " in caplog.text
+    assert "cannot be exported to ONNX: needs input_ids" in caplog.text
     assert model.predict(["hello"])[0].text == "hello"
+
+
+def test_a_disk_that_takes_no_graph_is_said_and_pytorch_serves(
+    tiny: Backbone, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = save_version(tiny, tmp_path)
+    (folder.parent.parent / "exports").write_text("a file where the folder should be")
+    with caplog.at_level(logging.WARNING):
+        assert isinstance(open_version(folder, tiny), MultiTaskModel)
+    assert "PyTorch serves version 1 of support, slower: " in caplog.text
 
 
 def test_a_graph_that_reads_other_lengths_otherwise_is_refused(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
