@@ -1,13 +1,17 @@
-"""The HTTP API for programs, under /v1. Handlers block, so FastAPI runs them in threads."""
+"""The HTTP API for programs, under /v1. Handlers block, so they run in threads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPBearer
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from agent import schema
@@ -17,7 +21,10 @@ from agent.problems import Problem, explain, of_status
 from agent.schema import FeedbackIn, MessageIn, PredictIn, ProblemOut, SearchIn
 from agent.service import Service
 from agent.text import clean
-from agent.types import Feedback, Message, Reply
+from agent.types import Feedback, Gone, Message, Reply
+
+CLIENT_GONE = 499
+"""Status of a request whose client hung up before it was read; nobody sees it but the log of a proxy."""
 
 
 class NotAllowedError(Exception):
@@ -42,6 +49,22 @@ def _events(pieces: Iterator[str | Reply]) -> Iterator[str]:
                 yield schema.event("text", {"text": piece})
     except SwitchboardError as error:
         yield schema.event("error", explain(error).body())
+
+
+async def while_connected(request: Request, work: Callable[[Gone], Reply]) -> Reply:
+    """Run ``work``, which blocks, in a thread; what it is given turns true when the client hangs up."""
+    gone = threading.Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        return await run_in_threadpool(work, gone.is_set)
+    finally:
+        watcher.cancel()
 
 
 def create_router(agent: Service) -> APIRouter:
@@ -85,7 +108,7 @@ def create_router(agent: Service) -> APIRouter:
             **_problems(404, 507),
         },
     )
-    def messages(body: MessageIn, request: Request) -> Response:
+    async def messages(body: MessageIn, request: Request) -> Response:
         """Begins a conversation unless `conversation_id` is given.
 
         Keep the cookie that the first reply sets, or send an API key: from then on the conversation is yours
@@ -107,10 +130,14 @@ def create_router(agent: Service) -> APIRouter:
         if body.stream or "text/event-stream" in request.headers.get("accept", ""):
             pieces = agent.reply_stream(message)
             # What fails before the first piece is answered with its own status.
-            first = next(pieces)
+            first = await run_in_threadpool(next, pieces)
             headers = {"X-Accel-Buffering": "no"}
             return StreamingResponse(_events(chain([first], pieces)), headers=headers, media_type="text/event-stream")
-        return JSONResponse(schema.reply_json(agent.reply(message)))
+        try:
+            reply = await while_connected(request, lambda gone: agent.reply(message, gone=gone))
+        except CancelledError:
+            return Response(status_code=CLIENT_GONE)
+        return JSONResponse(schema.reply_json(reply))
 
     @router.post(
         "/feedback",

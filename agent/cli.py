@@ -306,6 +306,42 @@ def versions(name: AppName, as_json: AsJson = False, data: Data = None, config: 
     out.print(table)
 
 
+@app.command("bench-load")
+def bench_load(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Address of a running service, with rate_limit = 0.")],
+    name: AppName,
+    clients: Annotated[int, typer.Option(min=1, help="Clients at the same time.")] = 50,
+    seconds: Annotated[float, typer.Option(min=1, help="How long they go on.")] = 60,
+    think: Annotated[
+        float, typer.Option(min=0, help="Seconds, on average, that a client thinks before it writes.")
+    ] = 5,
+    conversations: Annotated[
+        Path | None,
+        typer.Option(help="Text file: a message a line, an empty line between two. [default: the app's examples]"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Load a running service with conversations; exit status 1 if a reply failed or was crossed with another."""
+    from agent.load import example_conversations, read_conversations, run_load
+
+    talks = read_conversations(conversations) if conversations else example_conversations(url, name)
+    report = run_load(url, name, talks, clients=clients, seconds=seconds, think=think)
+    if as_json:
+        print(json.dumps(report.to_dict()))
+    else:
+        table = Table("what", "figure", title=f"{clients} clients, {think:g} s to think, {report.seconds:.0f} s")
+        table.add_row("replies", str(report.messages))
+        table.add_row("conversations", str(report.conversations))
+        table.add_row("replies a second", f"{report.per_second:.1f}")
+        for figure, value in report.latency_ms.items():
+            table.add_row(f"latency, {figure}", f"{value:.0f} ms")
+        table.add_row("crossed", str(report.crossed))
+        table.add_row("failed", ", ".join(f"{code} {n}" for code, n in report.failed.items()) or "0")
+        out.print(table)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
 @app.command()
 def doctor(as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
     """Look over machine, weights, data, disk and versions; exit status 1 if something is wrong."""

@@ -29,12 +29,13 @@ from agent.generator import Generator, Show
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine
-from agent.model.storage import load_model
+from agent.model.frozen import FrozenEncoder
+from agent.model.serving import open_version
 from agent.progress import Bar
 from agent.redaction import make_redactor
 from agent.store import Store
 from agent.text import clean
-from agent.types import Feedback, Message, Prediction, Reply
+from agent.types import Feedback, Gone, Message, Prediction, Reply
 from index.documents import Passage
 from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
 
@@ -82,8 +83,10 @@ def open_index(domain: Domain, data: Path, backbone: Backbone, progress: Advance
         except IndexDamagedError as error:
             log.warning("%s It is built anew from the documents.", error)
 
+    frozen = FrozenEncoder(backbone, data / "exports")
+
     def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-        return backbone.encode(texts, prompt="passage")
+        return frozen.encode(texts, prompt="passage")
 
     report = index.sync(domain.folder / "knowledge", encode, progress)
     for failure in report.failed:
@@ -154,7 +157,7 @@ class Agent:
         folder = ModelRegistry(self.settings.data, app).champion()
         if folder is None:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
-        self.engine.swap(app, load_model(folder, self.backbone))
+        self.engine.swap(app, open_version(folder, self.backbone))
 
     def close(self) -> None:
         """Finish what waits and close the database."""
@@ -167,9 +170,10 @@ class Agent:
     def domains(self) -> Mapping[str, Domain]:
         return {name: app.domain for name, app in self._apps.items()}
 
-    def reply(self, message: Message, show: Show = lambda piece: None) -> Reply:
+    def reply(self, message: Message, gone: Gone | None = None, show: Show = lambda piece: None) -> Reply:
         """Answer one message and keep the turn. ``show`` gets the pieces of a generated text as they come.
 
+        Where ``gone`` comes true before the model has read the message, it is dropped: CancelledError.
         Raises BadInputError, UnknownAppError, ConversationError, BusyError or StoreError; the
         conversation is then as it was before.
         """
@@ -179,7 +183,7 @@ class Agent:
         if message.conversation_id is None:
             tracker = Tracker("", message.app)
             # Read before it begins: a service too busy to answer leaves no empty conversation behind.
-            predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker))
+            predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker), gone)
             tracker.conversation_id = self.store.new_conversation(message.app, message.client_id, message.claimed)
             return self._turn(app, tracker, text, predictions, began, show)
         with self._turns[hash(message.conversation_id) % len(self._turns)]:
@@ -189,7 +193,7 @@ class Agent:
                     "other_app", f"This conversation belongs to the app '{row.app}', not to '{message.app}'."
                 )
             tracker = Tracker.from_dict(row.state) if row.state else Tracker(row.id, row.app)
-            predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker))
+            predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker), gone)
             return self._turn(app, tracker, text, predictions, began, show)
 
     def reply_stream(self, message: Message) -> Iterator[str | Reply]:
@@ -205,7 +209,7 @@ class Agent:
 
         def answer() -> None:
             try:
-                pieces.put(self.reply(message, pieces.put))
+                pieces.put(self.reply(message, show=pieces.put))
             except BaseException as error:
                 pieces.put(error)
 

@@ -31,7 +31,7 @@ LAYERS = (
     ("agent.store",),
     ("agent.progress",),
     ("agent.runtime", "agent.service"),
-    ("agent.teach", "agent.doctor"),
+    ("agent.teach", "agent.doctor", "agent.load"),
     ("agent.rehearsal",),
     ("agent.schema", "agent.limits", "agent.identity", "agent.headers", "agent.problems"),
     ("ui",),

@@ -20,6 +20,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -119,8 +120,19 @@ def verify(folder: Path) -> dict[str, bytes]:
     return contents
 
 
-def load_model(folder: Path, backbone: Backbone) -> MultiTaskModel:
-    """Read a version, checked file by file, with its adapter unmerged (call ``merge`` to serve it).
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a version says beside its weights."""
+
+    version: str
+    spec: ModelSpec
+    temperatures: dict[str, float]
+    votes: dict[str, NeighbourVote]
+    scopes: dict[str, ScopeScorer]
+
+
+def load_card(folder: Path, backbone: Backbone) -> tuple[Card, dict[str, bytes]]:
+    """A version's card, and the contents of its files, every one checked.
 
     Raises ModelError if a file is missing or damaged, or the version belongs to another backbone.
     """
@@ -135,18 +147,13 @@ def load_model(folder: Path, backbone: Backbone) -> MultiTaskModel:
         {name: HeadSpec(h["kind"], tuple(h["labels"])) for name, h in manifest["heads"].items()},
         AdapterConfig(**manifest["adapter"]),
     )
-    model = MultiTaskModel(backbone, spec, version=manifest["version"])
-    try:
-        model.encoder.load_adapter_state(load_tensors(contents["adapter.safetensors"]))
-        model.heads.load_state_dict(load_tensors(contents["heads.safetensors"]))
-    except (KeyError, RuntimeError) as error:
-        raise ModelError(f"{folder} does not fit this version of Switchboard: {error}. Train the app again.") from error
     vectors = load_tensors(contents["memory.safetensors"])
-    model.temperatures = dict(manifest["temperatures"])
-    for name, weight in manifest["votes"].items():
-        model.votes[name] = NeighbourVote(vectors[f"{name}/queries"].numpy(), vectors[f"{name}/labels"].numpy(), weight)
-    for name, settings in manifest["scopes"].items():
-        model.scopes[name] = ScopeScorer(
+    votes = {
+        name: NeighbourVote(vectors[f"{name}/queries"].numpy(), vectors[f"{name}/labels"].numpy(), weight)
+        for name, weight in manifest["votes"].items()
+    }
+    scopes = {
+        name: ScopeScorer(
             queries=vectors[f"{name}/queries"].numpy(),
             features=vectors[f"{name}/features"].numpy(),
             centre=tuple(settings["centre"]),
@@ -155,6 +162,28 @@ def load_model(folder: Path, backbone: Backbone) -> MultiTaskModel:
             threshold=settings["threshold"],
             spread=settings["spread"],
         )
+        for name, settings in manifest["scopes"].items()
+    }
+    return Card(manifest["version"], spec, dict(manifest["temperatures"]), votes, scopes), contents
+
+
+def load_model(folder: Path, backbone: Backbone) -> MultiTaskModel:
+    """Read a version with its adapter unmerged (see ``agent.model.serving`` for the service).
+
+    Raises ModelError as ``load_card`` and ``build_model`` do.
+    """
+    return build_model(*load_card(folder, backbone), folder, backbone)
+
+
+def build_model(card: Card, contents: Mapping[str, bytes], folder: Path, backbone: Backbone) -> MultiTaskModel:
+    """The model of a card. Raises ModelError if the tensors are not those of the card's heads and adapter."""
+    model = MultiTaskModel(backbone, card.spec, version=card.version)
+    try:
+        model.encoder.load_adapter_state(load_tensors(contents["adapter.safetensors"]))
+        model.heads.load_state_dict(load_tensors(contents["heads.safetensors"]))
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(f"{folder} does not fit this version of Switchboard: {error}. Train the app again.") from error
+    model.temperatures, model.votes, model.scopes = card.temperatures, card.votes, card.scopes
     return model
 
 

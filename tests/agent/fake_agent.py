@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.config import Settings
 from agent.errors import ConversationError, SwitchboardError
-from agent.types import Feedback, Message, Prediction, Reply
+from agent.types import Feedback, Gone, Message, Prediction, Reply
 from tests.agent.samples import prediction, reply
 
 DOCUMENT = (
@@ -60,7 +60,7 @@ class FakeAgent:
         if self.failure is not None:
             raise self.failure
 
-    def reply(self, message: Message) -> Reply:
+    def reply(self, message: Message, gone: Gone | None = None) -> Reply:
         self._maybe_fail()
         if self.hold is not None:
             self.hold.wait(20)

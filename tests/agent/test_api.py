@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from agent.api import CLIENT_GONE
 from agent.errors import (
     BackboneError,
     BusyError,
@@ -18,6 +21,8 @@ from agent.errors import (
     StoreError,
     SwitchboardError,
 )
+from agent.server import create_app
+from agent.types import Gone, Message, Reply
 from tests.agent.fake_agent import FakeAgent
 from tests.agent.serving import BEARER, KEY, client_for, code_of
 
@@ -358,3 +363,42 @@ def test_what_fails_later_ends_the_stream_with_an_error(http: TestClient, agent:
     *_, (name, body) = events_of(http.post("/v1/messages", json={"text": "a", "stream": True}).text)
     assert (name, body["error"]["code"]) == ("error", "disk_full")
     assert "/secret" not in json.dumps(body)
+
+
+class WaitingAgent(FakeAgent):
+    """Answers nobody: waits until the client has gone."""
+
+    def reply(self, message: Message, gone: Gone | None = None) -> Reply:
+        assert gone is not None
+        end = time.monotonic() + 10
+        while not gone():
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        raise CancelledError
+
+
+def test_a_client_that_hangs_up_ends_its_request(tmp_path: Path) -> None:
+    app = create_app(WaitingAgent(tmp_path), with_ui=False)
+    body = b'{"text": "where is my parcel"}'
+    arriving = iter([{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}])
+    sent: list[dict[str, Any]] = []
+    headers = {"host": "localhost", "content-type": "application/json", "content-length": str(len(body))}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/messages",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1234),
+        "server": ("localhost", 80),
+        "scheme": "http",
+    }
+
+    async def receive() -> dict[str, Any]:
+        return next(arriving)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == CLIENT_GONE
