@@ -11,6 +11,7 @@ from agent.model.backbone import Backbone
 from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
 from agent.model.scope import PARTS, ScopeScorer
 from agent.model.storage import save_model
+from agent.model.vote import NeighbourVote
 from agent.types import SENTIMENTS
 
 INTENTS = 28
@@ -19,7 +20,7 @@ EXAMPLES = 3000
 
 
 def save_version(backbone: Backbone, data: Path, app: str, seed: int = 0) -> Path:
-    """A version below ``data`` with an adapter, the three heads, and a scope scorer whose parts all count."""
+    """A version below ``data`` with an adapter, the three heads, a vote, and a scope scorer whose parts all count."""
     torch.manual_seed(seed)
     heads = {
         "intent": HeadSpec("intent", tuple(f"intent {i}" for i in range(INTENTS))),
@@ -35,6 +36,7 @@ def save_version(backbone: Backbone, data: Path, app: str, seed: int = 0) -> Pat
     known /= np.linalg.norm(known, axis=-1, keepdims=True)
     even = (1.0,) * len(PARTS)
     model.scopes["intent"] = ScopeScorer(known[0], known[1], even, even, even, 0.0)
+    model.votes["intent"] = NeighbourVote(known[0], np.arange(EXAMPLES) % INTENTS, 0.3)
     folder = data / "models" / app / "versions" / "1"
     save_model(model, folder)
     return folder

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from agent.learning.calibrate import fit_scope
+from agent.learning.calibrate import fit_intent
 from agent.model import exports, frozen, serving
 from agent.model.adapters import AdapterConfig
 from agent.model.backbone import Backbone
@@ -43,9 +44,10 @@ def save_version(backbone: Backbone, data: Path, adapter: AdapterConfig | None =
         for p in model.parameters():
             if p.requires_grad:
                 p.add_(0.02 * torch.randn_like(p))
-    model.temperatures = {"intent": 1.7, "sentiment": 0.8}
+    model.temperatures = {"sentiment": 0.8}
     known = ["where is my parcel", "hello", "my card was charged", "the boots are broken"]
-    model.scopes["intent"] = fit_scope(model, "intent", known, ["my order", "hello you"], [0, 2])
+    fit_intent(model, "intent", known, [0] * len(known), ["my order", "hello you"], [0, 2])
+    model.votes["intent"] = replace(model.votes["intent"], weight=0.3)
     folder = data / "models" / "support" / "versions" / name
     save_model(model, folder)
     return folder
