@@ -102,7 +102,7 @@ class ConversationOut(BaseModel):
 
     id: str
     app: str
-    title: str = Field(description="Its first message.")
+    title: str = Field(description="How its first message begins.")
     turns: int
     begun_at: str = Field(description="ISO 8601 in UTC.")
     updated_at: str

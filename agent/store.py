@@ -35,6 +35,8 @@ FILE_NAME = "switchboard.db"
 # Releases 3.7.0 to 3.51.2 can corrupt a database when the write-ahead log is reset (sqlite.org/wal.html).
 SAFE_SQLITE = (3, 51, 3)
 BUSY_SECONDS = 5.0
+TITLE_CHARS = 120
+"""Of a conversation's first message, in a list of conversations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +170,16 @@ class Store:
     def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]:
         """The client's conversations (with ``app``, or with all), the last used first, at most ``most``.
 
-        Each has id, app, title (its first message), turns, begun_at, updated_at. One without a turn is left out.
+        Each has id, app, title (how its first message begins), turns, begun_at, updated_at. One without a turn is
+        left out.
         """
         return self._read(
-            "SELECT c.id, c.app, m.text AS title, c.turns, c.begun_at, c.updated_at FROM conversations c "
+            "SELECT c.id, c.app, substr(m.text, 1, :title) AS title, c.turns, c.begun_at, c.updated_at "
+            "FROM conversations c "
             "JOIN messages m ON m.conversation_id = c.id AND m.number = 1 "
             "WHERE c.client_id = :client_id AND (:app IS NULL OR c.app = :app) "
             "ORDER BY c.updated_at DESC, c.rowid DESC LIMIT :most",
-            {"client_id": client_id, "app": app, "most": most},
+            {"client_id": client_id, "app": app, "most": most, "title": TITLE_CHARS},
         )
 
     def messages(self, conversation_id: str) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from agent.config import Settings
@@ -48,7 +49,7 @@ class FakeAgent:
 
     def __init__(self, data: Path, **settings: Any) -> None:
         self.settings = Settings(data=data, **settings)
-        self.domains: dict[str, Any] = {"support": None, "finance": None}
+        self.domains: dict[str, Any] = dict.fromkeys(("support", "finance"), SimpleNamespace(locale="en-GB"))
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
         self.failure: Exception | None = None
