@@ -227,11 +227,9 @@ def build(agent: ChatAgent) -> gr.Blocks:
         # A mistake of ours: Gradio logs it, and would leave the customer waiting.
         answered.failure(lambda: update("failed"), None, news, **quiet)
         judge.click(chat.judged, signal, verdict, trigger_mode="multiple", **quiet)
-        # A reply that is still awaited belongs to the conversation that is left: the store keeps it for later.
-        leave = quiet | {"cancels": [answered]}
-        restart.click(chat.restarted, kept, [news, kept], **leave)
-        choose.click(chat.chosen, [signal, kept], [news, kept], **leave)
-        delete.click(chat.deleted, [signal, kept], [news, kept], **leave)
+        restart.click(chat.restarted, kept, [news, kept], **quiet)
+        choose.click(chat.chosen, [signal, kept], [news, kept], **quiet)
+        delete.click(chat.deleted, [signal, kept], [news, kept], **quiet)
     limit = settings.queue_limit
     blocks.queue(api_open=False, max_size=limit, default_concurrency_limit=min(CONCURRENCY, limit))
     return blocks

@@ -96,35 +96,47 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class _Server(uvicorn.Server):
-    """Says when it listens."""
+class _Server(threading.Thread):
+    """Serves an agent in a thread with an event loop of its own, as Playwright has one in the main thread."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, agent: StoredAgent, port: int) -> None:
+        super().__init__()
         self.listens = threading.Event()
+        self._agent = agent
+        self._port = port
+        self._server: uvicorn.Server | None = None
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listens.set()
+    def run(self) -> None:
+        asyncio.run(self._serve())
+
+    def stop(self) -> None:
+        assert self._server is not None
+        self._server.should_exit = True
+        self.join()
+
+    async def _serve(self) -> None:
+        said = self.listens
+
+        class Saying(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                said.set()
+
+        options: dict[str, Any] = {"log_level": "error", "ws": "none", "timeout_graceful_shutdown": 1}
+        app = create_app(self._agent)
+        self._server = Saying(uvicorn.Config(app, host="127.0.0.1", port=self._port, **options))
+        await self._server.serve()
 
 
 @contextmanager
 def served(agent: StoredAgent, port: int) -> Iterator[str]:
     """The whole application over ``agent`` at the address that this gives; the store is closed at the end."""
-
-    async def build() -> _Server:
-        options: dict[str, Any] = {"log_level": "error", "ws": "none", "timeout_graceful_shutdown": 1}
-        return _Server(uvicorn.Config(create_app(agent), host="127.0.0.1", port=port, **options))
-
-    # Gradio makes an event loop, and never closes it, for each page that is made without one.
-    server = asyncio.run(build())
-    thread = threading.Thread(target=server.run)
-    thread.start()
+    server = _Server(agent, port)
+    server.start()
     try:
         assert server.listens.wait(60)
         yield f"http://127.0.0.1:{port}"
     finally:
         agent.go.set()
-        server.should_exit = True
-        thread.join()
+        server.stop()
         agent.store.close()

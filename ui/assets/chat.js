@@ -1,4 +1,5 @@
-/* Puts the server's updates into the page and turns clicks into messages. Holds no state beyond the page itself.
+/* Puts the server's updates into the page and turns clicks into messages. Holds no state beyond the page itself
+   and what is to be done when the awaited reply is there.
 
    #update, #verdict   hidden components whose text is an update: base64 of JSON (see ui/chat.py)
    #message-box, #send, #signal, #judge, #restart, #choose, #delete
@@ -15,6 +16,7 @@
   const touch = matchMedia("(pointer: coarse)");
   let words = {};
   let applied = "";
+  let wish = null;
 
   const box = () => $("#message-box textarea");
   const busy = () => $("#thread .typing") !== null;
@@ -45,6 +47,18 @@
     put($("#signal textarea, #signal input"), content);
     await nextFrame();
     $(`#${event}`).click();
+  }
+
+  // Another conversation is shown once the awaited reply is in: it belongs to the one that is left.
+  function leave(event, content = "") {
+    if (busy()) wish = () => signal(event, content);
+    else signal(event, content);
+  }
+
+  function fulfil() {
+    if (!wish || busy()) return;
+    wish();
+    wish = null;
   }
 
   // Updates
@@ -113,6 +127,8 @@
     reset(update);
     document.documentElement.dataset.app = update.app;
     document.title = update.title;
+    // The toolkit has put the browser's language there.
+    document.documentElement.lang = words.tag;
     document.body.dataset.ready = "";
     $("#splash")?.remove();
   }
@@ -143,6 +159,7 @@
     if (update.past) $("#past").innerHTML = update.past;
     if (update.said) $("#announce").textContent = update.said;
     document.dispatchEvent(new CustomEvent("switchboard:update", { detail: { mode: update.mode, words } }));
+    fulfil();
   }
 
   // ``problem``, if the server could say, has a code, a message and a remedy.
@@ -164,6 +181,7 @@
     $("#thread").append(notice);
     restore(text);
     reveal(notice);
+    fulfil();
   }
 
   // Judgements
@@ -205,7 +223,7 @@
   const onClick = {
     "[data-say]": (button) => say(button.dataset.say),
     ".new": () => {
-      $("#restart").click();
+      leave("restart");
       box().focus();
     },
     ".again": askAgain,
@@ -265,7 +283,7 @@
     true,
   );
 
-  document.addEventListener("switchboard:signal", (event) => signal(event.detail.event, event.detail.content));
+  document.addEventListener("switchboard:signal", (event) => leave(event.detail.event, event.detail.content));
 
   // Gradio says nothing of a request that the server refused (too many of them, a full queue).
   const fetched = window.fetch;
