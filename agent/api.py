@@ -100,7 +100,7 @@ def create_router(agent: Service) -> APIRouter:
     def conversations(
         request: Request,
         app: Annotated[str | None, Query(max_length=100, description="Only those with this app.")] = None,
-        limit: Annotated[int, Query(ge=1, le=schema.MOST_CONVERSATIONS)] = 50,
+        limit: Annotated[int, Query(ge=1, le=schema.MOST_CONVERSATIONS, description="Most to return.")] = 50,
     ) -> dict[str, Any]:
         """The last used first. A client is known by its cookie or its key; without either there are none."""
         wanted = None if app is None else known(app)

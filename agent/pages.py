@@ -27,6 +27,7 @@ _TAGS = {
 }
 _BLOCK_START = re.compile(r"[ \t]*(?:[-*+]|\d+[.)]|#{1,6}|>)[ \t]+")
 
+_FIELDS = "<tr><th>field<th>type<th>what</tr>"
 _STYLE = """
 :root { color-scheme: light dark; --soft: light-dark(#59616e, #a5aebb); --line: light-dark(#e2e5ea, #31363f);
   --sunken: light-dark(#f4f5f7, #1e2127); }
@@ -152,6 +153,12 @@ def _call(method: str, path: str, call: Mapping[str, Any], schemas: Mapping[str,
         f"<section class='call'><h2><code>{method.upper()} {escape(path)}</code></h2>",
         f"<p><strong>{escape(call.get('summary', ''))}.</strong></p>{_markdown(call.get('description', ''))}",
     ]
+    given = "".join(
+        _field(one["name"], one["schema"] | {"description": one.get("description", "")}, one["required"])
+        for one in call.get("parameters", ())
+    )
+    if given:
+        parts.append(f"<table>{_FIELDS}{given}</table>")
     body = call.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     if body is not None:
         schema = _resolved(body, schemas)
@@ -160,7 +167,7 @@ def _call(method: str, path: str, call: Mapping[str, Any], schemas: Mapping[str,
         example = {name: _resolved(schema["properties"][name], schemas) for name in required}
         request = {name: (field.get("examples") or field.get("enum") or ["..."])[0] for name, field in example.items()}
         command = f"curl {base}{path} -H 'Content-Type: application/json' \\\n  -d '{json.dumps(request)}'"
-        parts.append(f"<table><tr><th>field<th>type<th>what</tr>{fields}</table><pre>{escape(command)}</pre>")
+        parts.append(f"<table>{_FIELDS}{fields}</table><pre>{escape(command)}</pre>")
     for status, answer in call.get("responses", {}).items():
         example = answer.get("content", {}).get("application/json", {}).get("example")
         if example is not None:

@@ -141,4 +141,5 @@ def test_the_description_page_lists_every_call(http: TestClient) -> None:
             assert f"<code>{method.upper()} {path}</code>" in text
     assert "curl http://localhost/v1/messages" in text
     assert "&quot;conversation_id&quot;" in text
+    assert "<code>limit</code><td>integer<td>" in text
     assert not re.search(r"(src|href)='?\"?https?:", text)

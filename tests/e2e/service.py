@@ -134,7 +134,7 @@ def served(agent: StoredAgent, port: int) -> Iterator[str]:
     server = _Server(agent, port)
     server.start()
     try:
-        assert server.listens.wait(60)
+        assert server.listens.wait(300)
         yield f"http://127.0.0.1:{port}"
     finally:
         agent.go.set()

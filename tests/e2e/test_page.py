@@ -18,7 +18,7 @@ from ui.words import WORDS
 
 pytestmark = pytest.mark.e2e
 EN, ZH = WORDS["en"], WORDS["zh"]
-WAIT = 30_000
+WAIT = 60_000
 WIDE, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 
 
