@@ -9,10 +9,9 @@ import pytest
 from agent.config import Settings
 from agent.rehearsal import rehearse_app
 
-
 FLOOR = 0.85
-"""A guard against regressions, with room for what another training of the model changes; the bench ``conversations`` holds
-the share against its target."""
+"""A guard against regressions, with room for what another training changes; the bench ``conversations`` holds the share
+against its target."""
 
 
 @pytest.mark.real
