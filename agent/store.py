@@ -345,7 +345,7 @@ def _from_os(what: str, error: OSError) -> StoreError:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _json(value: Mapping[str, Any] | Sequence[Any]) -> str:
