@@ -27,6 +27,7 @@ from agent.model.backbone import Backbone
 from agent.model.heads import IntentHead
 from agent.model.multitask import INTENT, QUERY, SENTIMENT, HeadSpec, ModelSpec, MultiTaskModel
 from agent.model.storage import save_model
+from agent.model.tokens import plain_numbers
 from agent.types import SENTIMENTS
 
 Vectors = NDArray[np.float32]
@@ -85,7 +86,7 @@ def train_version(
     torch.manual_seed(recipe.settings.seed)
     steps = -(-len(rows) // recipe.settings.batch_size) * recipe.settings.epochs
     model = MultiTaskModel(backbone, spec, total_steps=steps)
-    targets = backbone.encode([row.text for row in rows], prompt="query")
+    targets = backbone.encode([plain_numbers(row.text) for row in rows], prompt="query")
     _start_from_probes(model, rows, targets)
     run = TrainingRun(model, TrainingSet(rows, targets, matrix), recipe.settings)
     identity = _identity(dataset, intents, matrix, recipe, backbone)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from agent.errors import TrainingError
 from agent.model.heads import ClassifierHead, SentimentHead
 from agent.model.multitask import MultiTaskModel
+from agent.model.tokens import plain_numbers
 
 UNIFORM = -1
 """Label of a text that belongs to no class of a head: its target is the uniform distribution
@@ -99,7 +100,7 @@ class TrainingRun:
         self.model, self.data, self.settings = model, data, settings
         self.device = model.backbone.device
         prefix = (model.backbone.recipe.prompts or {}).get("query", "")
-        self.texts = [prefix + row.text for row in data.rows]
+        self.texts = [prefix + plain_numbers(row.text) for row in data.rows]
         self.lengths = [min(n, settings.max_length) for n in model.backbone.token_counts(self.texts)]
         felt = {name for name, head in model.heads.items() if isinstance(head, SentimentHead)}
         self.shares = [

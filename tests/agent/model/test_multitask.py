@@ -78,6 +78,14 @@ def test_the_same_holds_with_prompts_and_first_token_pooling(tmp_path: Path) -> 
     assert np.allclose(outputs.features["intent"], backbone.encode(TEXTS, prompt="query"), atol=1e-3)
 
 
+def test_a_long_number_is_read_as_any_other_and_a_short_one_as_itself(tiny: Backbone) -> None:
+    model = make_model(tiny)
+    first, other = model.predict(["order 31992 is late", "order 8841188 is late"])
+    assert first.text == "order 31992 is late"
+    assert np.array_equal(first.query_vector, other.query_vector)
+    assert model.tokens(["order 2026 is late"])[0].ids != model.tokens(["order 31992 is late"])[0].ids
+
+
 def test_long_texts_are_marked_as_truncated(tiny: Backbone) -> None:
     short, long = make_model(tiny).predict(["hello", "parcel " * 50])
     assert (short.truncated, long.truncated) == (False, True)
