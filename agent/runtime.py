@@ -10,9 +10,9 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,12 +28,14 @@ from agent.domain import Domain, discover
 from agent.errors import BadInputError, ModelError, UnknownAppError
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
+from agent.model.bulk import encode_all
 from agent.model.engine import InferenceEngine
 from agent.model.storage import load_model
 from agent.progress import Bar
 from agent.store import Store
 from agent.text import clean, redact
 from agent.types import Feedback, Message, Prediction, Reply
+from agent.why import why
 from index.documents import Passage
 from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
 
@@ -46,6 +48,16 @@ Advance = Callable[[int, int], None]
 
 PASSAGES = 5
 """Passages that a search brings to the policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How far the learning of an app has come, which goes on beside the service."""
+
+    state: Literal["running", "failed"]
+    step: int = 0
+    total: int = 0
+    """0 while it is not known yet, or nothing is trained by steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,7 @@ def open_index(domain: Domain, data: Path, backbone: Backbone, progress: Advance
             log.warning("%s It is built anew from the documents.", error)
 
     def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-        return backbone.encode(texts, prompt="passage")
+        return encode_all(backbone, texts, prompt="passage")
 
     report = index.sync(domain.folder / "knowledge", encode, progress)
     for failure in report.failed:
@@ -101,6 +113,10 @@ class Agent:
         self.backbone = backbone
         self.store = store
         self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
+        self.training: dict[str, Training] = {}
+        """By app; kept by whoever trains beside the service."""
+        self.opened = time.time_ns()
+        """Nanoseconds since 1970; no file of an app was read before."""
         self._apps = dict(apps)
         # One conversation answers one message at a time; conversations share these locks by hash.
         self._turns = [threading.Lock() for _ in range(256)]
@@ -124,6 +140,7 @@ class Agent:
         has no model or its champion is damaged.
         """
         torch.set_num_threads(settings.threads)
+        opened = time.time_ns()
         store = Store.open(settings.data)
         try:
             if holder:
@@ -139,6 +156,7 @@ class Agent:
                 if untrained and registry.champion() is None:
                     registry.promote(untrained(domain, index, backbone, settings).name)
             agent = cls(settings, backbone, store, apps)
+            agent.opened = opened
             for name in apps:
                 agent.load_champion(name)
         except BaseException:
@@ -153,6 +171,15 @@ class Agent:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
         self.engine.swap(app, load_model(folder, self.backbone))
 
+    def reload(self, app: str) -> None:
+        """Take up an app's files as they are now; turns that are under way end with what they began with.
+
+        Raises DomainError, KnowledgeError or StoreError; the app is then as it was.
+        """
+        domain = Domain.load(self._app(app).domain.folder)
+        index = open_index(domain, self.settings.data, self.backbone)
+        self._apps[app] = build_app(domain, self.settings, index)
+
     def close(self) -> None:
         """Finish what waits and close the database."""
         self.engine.close()
@@ -161,6 +188,10 @@ class Agent:
     @property
     def domains(self) -> Mapping[str, Domain]:
         return {name: app.domain for name, app in self._apps.items()}
+
+    def index(self, app: str) -> KnowledgeIndex:
+        """The app's knowledge. Raises UnknownAppError."""
+        return self._app(app).index
 
     def reply(self, message: Message) -> Reply:
         """Answer one message and keep the turn.
@@ -233,6 +264,16 @@ class Agent:
         """Keep what a person said of a reply; False if it was said before. Raises ConversationError."""
         return self.store.add_feedback(feedback)
 
+    def why(self, message_id: str, client_id: str) -> dict[str, Any]:
+        """Why a reply was given (``agent.schema.WhyOut``), for the client that got it.
+
+        Raises ConversationError, UnknownAppError, BusyError, ModelError.
+        """
+        turn = self.store.turn(message_id, client_id)
+        self._app(turn.app)
+        registry = ModelRegistry(self.settings.data, turn.app)
+        return why(turn, self.engine, registry, self.backbone, self.settings.token_budget)
+
     def passage(self, app: str, passage_id: str) -> Passage:
         """A passage by its id. Raises KeyError if there is none."""
         return self._app(app).index.passage(passage_id)
@@ -252,9 +293,16 @@ class Agent:
                 "examples": list(app.domain.examples),
                 "colour": app.domain.colour,
                 "model_version": self.engine.version(name),
+                "training": self._progress(name),
             }
             for name, app in self._apps.items()
         ]
+
+    def _progress(self, name: str) -> dict[str, int] | None:
+        training = self.training.get(name)
+        if training is None or training.state != "running":
+            return None
+        return {"step": training.step, "total": training.total}
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Whether messages can be answered now, and the figures behind it."""
@@ -263,6 +311,8 @@ class Agent:
         details = {
             "models": state.versions,
             "passages": {name: len(app.index) for name, app in self._apps.items()},
+            # A failure's reason may name files of ours: the log has it.
+            "training": {name: asdict(training) for name, training in dict(self.training).items()},
             "waiting": state.waiting,
             "queue_limit": self.settings.queue_limit,
         }

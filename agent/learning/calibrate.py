@@ -3,16 +3,18 @@ out-of-scope score with its threshold."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from agent.model.multitask import MultiTaskModel, Outputs
+from agent.model.multitask import Outputs
 from agent.model.scope import ScopeScorer, strangeness
 
 Matrix = NDArray[np.float32]
+Read = Callable[[Sequence[str]], Outputs]
+"""Texts to what the model's heads say of them."""
 
 WEIGHTS_WITHOUT_OUTSIDERS = (1.0, 0.0, 1.0, 0.0)
 """Of energy, softmax, neighbours and feature neighbours, each standardised, where no out-of-scope text
@@ -39,21 +41,21 @@ def fit_temperature(logits: Matrix, labels: Sequence[int]) -> float:
 
 
 def fit_scope(
-    model: MultiTaskModel,
+    read: Read,
     head: str,
     known: Sequence[str],
     held_out: Sequence[str],
     held_out_labels: Sequence[int],
     outsiders: Sequence[str] = (),
 ) -> ScopeScorer:
-    """The out-of-scope scorer of an intent head.
+    """The out-of-scope scorer of the intent head ``head``.
 
     ``known`` are the training texts; ``held_out`` in-scope texts with their labels that were not
     trained on; ``outsiders`` held-out out-of-scope texts. With enough outsiders the weights of the parts are a logistic
     regression's and the threshold is where the two kinds of error are balanced best; without, fixed weights
     and the threshold that loses LOSS_BUDGET of what the model understood.
     """
-    memory, inside = model.read(known), model.read(held_out)
+    memory, inside = read(known), read(held_out)
     assert memory.query is not None
     queries, features = memory.query.numpy(), memory.features[head].numpy()
 
@@ -65,7 +67,7 @@ def fit_scope(
 
     inside_parts = parts_of(inside)
     centre, scale = inside_parts.mean(0), inside_parts.std(0) + 1e-9
-    outside_parts = parts_of(model.read(outsiders)) if len(outsiders) >= ENOUGH_OUTSIDERS else None
+    outside_parts = parts_of(read(outsiders)) if len(outsiders) >= ENOUGH_OUTSIDERS else None
     weights = np.array(WEIGHTS_WITHOUT_OUTSIDERS)
     if outside_parts is not None:
         weights = _fitted_weights((inside_parts - centre) / scale, (outside_parts - centre) / scale)

@@ -22,7 +22,7 @@ def scorer() -> ScopeScorer:
     known = [row["text"] for row in data.table("clinc150/train.csv")]
     held_out = data.labelled(data.table("clinc150/val.csv"), joint.CLINC, joint.labels(joint.CLINC))
     labels = [row.labels[joint.CLINC] for row in held_out]
-    return fit_scope(model, joint.CLINC, known, [row.text for row in held_out], labels)
+    return fit_scope(model.read, joint.CLINC, known, [row.text for row in held_out], labels)
 
 
 @functools.cache

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from agent.learning.fit import fit
+from agent.learning.fit import fit, remove_checkpoint
 from agent.learning.probe import fit_probe
 from agent.learning.train import Row, TrainingRun, TrainingSet, TrainSettings
 from agent.model.adapters import AdapterConfig
@@ -188,6 +188,7 @@ def trained(tasks: tuple[str, ...] = (BANKING, CLINC, SST)) -> MultiTaskModel:
     with StepProgress(f"train {'+'.join(tasks)}") as progress:
         fit(run, validate, checkpoint=CACHE / f"run-{identity}", identity=identity, progress=progress, every=200)
     save_file({n: p.detach().contiguous() for n, p in model.named_parameters() if p.requires_grad}, file)
+    remove_checkpoint(CACHE / f"run-{identity}")
     return model.eval()
 
 

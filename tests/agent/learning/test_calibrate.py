@@ -54,7 +54,7 @@ def test_the_balanced_threshold_parts_two_kinds() -> None:
 def test_the_scorer_is_bounded_and_remembers_the_training_texts(tiny: Backbone, outsiders: list[str]) -> None:
     model = MultiTaskModel(tiny, ModelSpec({"intent": HeadSpec("intent", ("a", "b")), "query": HeadSpec("query")}))
     known = ["where is my parcel", "charged twice", "late order", "wrong card"]
-    scorer = fit_scope(model, "intent", known, ["where is my order", "card charged"], [0, 1], outsiders)
+    scorer = fit_scope(model.read, "intent", known, ["where is my order", "card charged"], [0, 1], outsiders)
     model.scopes["intent"] = scorer
     scores = [p.out_of_scope for p in model.predict([*known, "weather", ""])]
     assert all(0 <= s <= 1 for s in scores)

@@ -91,7 +91,9 @@ def saved(tiny: Backbone, folder: Path) -> MultiTaskModel:
     model = make_model(tiny)
     memory = [Example("where is my parcel", intent="track"), Example("hello", intent="hello")]
     model.temperatures = {"intent": 1.7, "sentiment": 0.8}
-    model.scopes["intent"] = fit_scope(model, "intent", [e.text for e in memory], ["my order", "hello you"], [0, 2])
+    model.scopes["intent"] = fit_scope(
+        model.read, "intent", [e.text for e in memory], ["my order", "hello you"], [0, 2]
+    )
     save_model(model, folder, memory=memory, record={"seed": 3, "figures": {"accuracy": 0.5}})
     return model
 
