@@ -32,10 +32,8 @@ def encode_all(backbone: Backbone, texts: Sequence[str], prompt: str = "") -> ND
 
 
 def read_all(model: MultiTaskModel, texts: Sequence[str]) -> Outputs:
-    """As ``MultiTaskModel.read``, on all cores. The model must be in evaluation mode."""
+    """As ``MultiTaskModel.read``, on all cores, for one text or more. The model must be in evaluation mode."""
     pieces = _side_by_side(model.backbone, texts, model.read)
-    if not pieces:
-        return model.read([])
     back = torch.tensor(np.argsort([row for rows, _ in pieces for row in rows]))
     parts = [part for _, part in pieces]
     queries = [part.query for part in parts if part.query is not None]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from agent import schema
 from agent.errors import (
     BackboneError,
     BusyError,
@@ -201,6 +202,24 @@ def _running(http: TestClient) -> int:
 
 
 # Feedback
+
+
+def test_why_an_answer_was_given_is_told_in_the_promised_form(http: TestClient) -> None:
+    answer = http.get("/v1/messages/m1/why")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (
+        schema.WhyOut.model_validate(body, extra="forbid").model_dump()
+        == body
+        == schema.WHY_EXAMPLE | {"message_id": "m1"}
+    )
+    for word in body["words"]:
+        assert body["text"][word["start"] : word["end"]] == word["text"]
+
+
+def test_why_of_anothers_or_of_no_message_is_not_told(http: TestClient) -> None:
+    answer = http.get("/v1/messages/m2/why")
+    assert (answer.status_code, code_of(answer)) == (404, "unknown_conversation")
 
 
 def test_feedback_is_recorded_once(http: TestClient, agent: FakeAgent) -> None:

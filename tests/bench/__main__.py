@@ -21,6 +21,8 @@ NAMES = (
     "bankfaqs",
     "calibration",
     "support",
+    "why",
+    "first_answer",
 )
 
 

@@ -24,7 +24,7 @@ MORE = {
 FEELINGS = [
     Example(f"{word} {thing}", sentiment=label)
     for label, word in zip(SENTIMENTS, ("awful", "the", "great"), strict=True)
-    for thing in ("box", "tent", "boots", "card", "shop", "order", "parcel", "size")
+    for thing in ("box", "tent", "boots", "card", "shop", "order", "parcel", "size", "shoes", "refund", "help", "wash")
 ]
 
 
