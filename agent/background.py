@@ -76,9 +76,12 @@ class Background:
         """End what is under way; a training keeps its state."""
         self._over.set()
         self._end_process()
-        self._thread.join(2 * GRACE)
-        if self._thread.is_alive() and self._process is not None:
-            self._process.kill()
+        if self._thread.is_alive():
+            self._thread.join(2 * GRACE)
+        if self._thread.is_alive():
+            with self._lock:
+                if self._process is not None:
+                    self._process.kill()
             self._thread.join()
 
     def _run(self) -> None:
@@ -152,7 +155,8 @@ class Background:
             status = process.returncode
         except OSError as error:
             failure, status = f"the process cannot be run: {error}", 1
-        self._process = None
+        with self._lock:
+            self._process = None
         del self._agent.training[name]
         if interrupted or self._over.is_set():
             return
