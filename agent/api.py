@@ -1,21 +1,30 @@
-"""The HTTP API for programs, under /v1. Handlers block, so FastAPI runs them in threads."""
+"""The HTTP API for programs, under /v1. Handlers block, so they run in threads."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPBearer
-from starlette.responses import JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from agent import schema
-from agent.errors import UnknownAppError
+from agent.errors import SwitchboardError, UnknownAppError
 from agent.identity import client_of
-from agent.problems import Problem, of_status
+from agent.problems import Problem, explain, of_status
 from agent.schema import FeedbackIn, MessageIn, PredictIn, ProblemOut, SearchIn
 from agent.service import Service
 from agent.text import clean
-from agent.types import Feedback, Message
+from agent.types import Feedback, Gone, Message, Reply
+
+CLIENT_GONE = 499
+"""Status of a request whose client hung up before it was read; nobody sees it but the log of a proxy."""
 
 
 class NotAllowedError(Exception):
@@ -28,6 +37,34 @@ class NotAllowedError(Exception):
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ProblemOut} for status in statuses}
+
+
+def _events(pieces: Iterator[str | Reply]) -> Iterator[str]:
+    """Server-sent events of a reply that comes in pieces."""
+    try:
+        for piece in pieces:
+            if isinstance(piece, Reply):
+                yield schema.event("reply", schema.reply_json(piece))
+            else:
+                yield schema.event("text", {"text": piece})
+    except SwitchboardError as error:
+        yield schema.event("error", explain(error).body())
+
+
+async def while_connected(request: Request, work: Callable[[Gone], Reply]) -> Reply:
+    """Run ``work``, which blocks, in a thread; what it is given turns true when the client hangs up."""
+    gone = threading.Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        return await run_in_threadpool(work, gone.is_set)
+    finally:
+        watcher.cancel()
 
 
 def create_router(agent: Service) -> APIRouter:
@@ -67,27 +104,39 @@ def create_router(agent: Service) -> APIRouter:
         summary="Send a message, get a reply",
         response_model=schema.ReplyOut,
         responses={
-            200: {"content": {"application/json": {"example": schema.REPLY_EXAMPLE}}},
+            200: {"content": {"application/json": {"example": schema.REPLY_EXAMPLE}, "text/event-stream": {}}},
             **_problems(404, 507),
         },
     )
-    def messages(body: MessageIn, request: Request) -> Response:
+    async def messages(body: MessageIn, request: Request) -> Response:
         """Begins a conversation unless `conversation_id` is given.
 
         Keep the cookie that the first reply sets, or send an API key: from then on the conversation is yours
         alone. Without either, whoever knows its id can go on with it.
+
+        With `Accept: text/event-stream` or `"stream": true` the answer is server-sent events: `text` with a piece of
+        the reply's text, as often as there is one, then `reply` with the whole reply, which is what counts, or
+        `error`.
         """
         client = client_of(request)
         app = known(body.app if body.app is not None else next(iter(agent.domains), ""))
-        reply = agent.reply(
-            Message(
-                app=app,
-                text=clean(body.text, limit),
-                client_id=client.id,
-                conversation_id=body.conversation_id,
-                claimed=client.claimed,
-            )
+        message = Message(
+            app=app,
+            text=clean(body.text, limit),
+            client_id=client.id,
+            conversation_id=body.conversation_id,
+            claimed=client.claimed,
         )
+        if body.stream or "text/event-stream" in request.headers.get("accept", ""):
+            pieces = agent.reply_stream(message)
+            # What fails before the first piece is answered with its own status.
+            first = await run_in_threadpool(next, pieces)
+            headers = {"X-Accel-Buffering": "no"}
+            return StreamingResponse(_events(chain([first], pieces)), headers=headers, media_type="text/event-stream")
+        try:
+            reply = await while_connected(request, lambda gone: agent.reply(message, gone=gone))
+        except CancelledError:
+            return Response(status_code=CLIENT_GONE)
         return JSONResponse(schema.reply_json(reply))
 
     @router.get(

@@ -120,7 +120,7 @@ class Background:
         registry = ModelRegistry(self._agent.settings.data, name)
         try:
             dataset = dataset_of(domain, self._agent.index(name), domain.folder)
-            stage = next_stage(registry.champion(), dataset, list(domain.intents))
+            stage = next_stage(registry, registry.champion(), dataset, list(domain.intents))
         except (SwitchboardError, OSError) as error:
             self._fail(name, str(error))
             return None

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from agent.config import Settings
 from agent.errors import DomainError, SwitchboardError, UnknownAppError
+from agent.redaction import RedactingFormatter
 
 app = typer.Typer(
     name="switchboard",
@@ -38,8 +39,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 def settings_of(config: Path | None = None, **overrides: Any) -> Settings:
     """Settings from file, environment and options; sets up logging by them."""
     settings = Settings.load(config, **overrides)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-    for noisy in ("httpx", "transformers", "asyncio"):
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+    for noisy in ("httpx", "httpcore", "transformers", "asyncio", "presidio-analyzer"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     return settings
 
@@ -92,7 +95,13 @@ def serve(
         background.start()
         out.print(f"\n[bold]Switchboard is ready:[/bold] {settings.address}\n", highlight=False)
         uvicorn.run(
-            server, host=settings.host, port=settings.port, log_level="warning", access_log=False, server_header=False
+            server,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,  # its lines go through our handler, which masks personal data
+            log_level="warning",
+            access_log=False,
+            server_header=False,
         )
     finally:
         background.close()
@@ -193,6 +202,28 @@ def evaluate(
         out.print(f"Report with plots: {page}\nJSON: {folder / 'report.json'}", highlight=False, soft_wrap=True)
 
 
+@app.command("test")
+def hold_conversations(name: AppName, as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
+    """Hold an app's scripted conversations with its model; exit status 1 if a reply is not as expected."""
+    from agent.rehearsal import rehearse_app
+
+    done = rehearse_app(settings_of(config, data=data), name)
+    rows = [(m.script.file, m.script.name, m.turn.number, m.turn.say, m.what, m.expected, m.got) for m in done.misses]
+    if as_json:
+        keys = ("file", "conversation", "turn", "say", "what", "expected", "got")
+        misses = [dict(zip(keys, row, strict=True)) for row in rows]
+        print(json.dumps({"conversations": len(done.scripts), "passed": done.passed, "misses": misses}))
+    else:
+        if rows:
+            table = Table("file", "conversation", "turn", "said", "what", "expected", "got")
+            for row in rows:
+                table.add_row(*(_escape(str(cell)) for cell in row))
+            out.print(table)
+        out.print(f"{name}: {done.passed} of {len(done.scripts)} conversations went as expected.", highlight=False)
+    if rows:
+        raise typer.Exit(1)
+
+
 @app.command()
 def check(name: AppName, config: Config = None) -> None:
     """Name every mistake in an app's files, with file and line."""
@@ -280,6 +311,42 @@ def versions(name: AppName, as_json: AsJson = False, data: Data = None, config: 
         figures = ", ".join(f"{k} {x:.3f}" for k, x in v.figures.get("validation", {}).items())
         table.add_row(v.name, v.created, "champion" if v.champion else "", figures)
     out.print(table)
+
+
+@app.command("bench-load")
+def bench_load(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Address of a running service, with rate_limit = 0.")],
+    name: AppName,
+    clients: Annotated[int, typer.Option(min=1, help="Clients at the same time.")] = 50,
+    seconds: Annotated[float, typer.Option(min=1, help="How long they go on.")] = 60,
+    think: Annotated[
+        float, typer.Option(min=0, help="Seconds, on average, that a client thinks before it writes.")
+    ] = 5,
+    conversations: Annotated[
+        Path | None,
+        typer.Option(help="Text file: a message a line, an empty line between two. [default: the app's examples]"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Load a running service with conversations; exit status 1 if a reply failed or was crossed with another."""
+    from agent.load import example_conversations, read_conversations, run_load
+
+    talks = read_conversations(conversations) if conversations else example_conversations(url, name)
+    report = run_load(url, name, talks, clients=clients, seconds=seconds, think=think)
+    if as_json:
+        print(json.dumps(report.to_dict()))
+    else:
+        table = Table("what", "figure", title=f"{clients} clients, {think:g} s to think, {report.seconds:.0f} s")
+        table.add_row("replies", str(report.messages))
+        table.add_row("conversations", str(report.conversations))
+        table.add_row("replies a second", f"{report.per_second:.1f}")
+        for figure, value in report.latency_ms.items():
+            table.add_row(f"latency, {figure}", f"{value:.0f} ms")
+        table.add_row("crossed", str(report.crossed))
+        table.add_row("failed", ", ".join(f"{code} {n}" for code, n in report.failed.items()) or "0")
+        out.print(table)
+    if not report.ok:
+        raise typer.Exit(1)
 
 
 @app.command()

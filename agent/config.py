@@ -21,10 +21,13 @@ from agent.errors import ConfigError
 FILE_NAME = "switchboard.toml"
 PREFIX = "SWITCHBOARD_"
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+REDACTORS = ("builtin", "presidio")
 SHORTEST_KEY = 16
 
 # Variables of our own that are not settings: where the file is, and where benchmarks find their data.
 _NOT_SETTINGS = re.compile(r"SWITCHBOARD_(CONFIG|BENCH_.*)")
+# Values that no message may show.
+_SECRET = frozenset({"api_keys", "generator_key"})
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -65,6 +68,16 @@ class Settings:
     """Send cookies over HTTPS only; set it when a proxy in front speaks HTTPS."""
     log_level: str = "info"
     """debug, info, warning, error or critical."""
+    redactor: str = "builtin"
+    """What masks personal data: builtin, or presidio (an extra)."""
+    generator_url: str = ""
+    """Base address of an OpenAI-compatible API, such as ``http://127.0.0.1:8000/v1``; empty: no generator."""
+    generator_model: str = ""
+    """Name of the generator's model, as its server knows it."""
+    generator_key: str = field(default="", repr=False)
+    """Key that the generator's server wants, if it wants one."""
+    generator_timeout: int = 8
+    """Seconds a customer waits for the generator at most; then the extractive answer stands."""
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -75,6 +88,7 @@ class Settings:
             ("rate_limit", 0, 1_000_000),
             ("max_message_chars", 1, 1_000_000),
             ("max_body_bytes", 1024, 1_000_000_000),
+            ("generator_timeout", 1, 300),
         ):
             value = getattr(self, name)
             if not least <= value <= most:
@@ -85,6 +99,9 @@ class Settings:
             raise ConfigError(f"Setting 'device' is '{self.device}'; choose auto, cpu, cuda, cuda:<n> or mps.")
         if self.log_level not in LOG_LEVELS:
             raise ConfigError(f"Setting 'log_level' is '{self.log_level}'; choose {', '.join(LOG_LEVELS)}.")
+        if self.redactor not in REDACTORS:
+            raise ConfigError(f"Setting 'redactor' is '{self.redactor}'; choose {' or '.join(REDACTORS)}.")
+        self._check_generator()
         for key in self.api_keys:
             # The key itself stays out of the message: it may land in a log.
             if len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key:
@@ -98,6 +115,18 @@ class Settings:
                     f"'{origin}' in 'allowed_origins' is no origin; write scheme and host alone, such as "
                     "https://shop.example (a wildcard is not taken)."
                 )
+
+    def _check_generator(self) -> None:
+        # Neither value is shown: the address may hold a password, the key is one.
+        if self.generator_url and not re.fullmatch(r"https?://[^/\s@?#]+(/[^\s@?#]*)?", self.generator_url):
+            raise ConfigError(
+                "Setting 'generator_url' is no address; write the base of the API, such as http://127.0.0.1:8000/v1, "
+                "without a user name, query or fragment (a key goes into 'generator_key')."
+            )
+        if self.generator_url and not self.generator_model:
+            raise ConfigError("Setting 'generator_url' needs 'generator_model': the model's name at that address.")
+        if not re.fullmatch(r"[!-~]*", self.generator_key):
+            raise ConfigError("Setting 'generator_key' holds something else than visible ASCII characters.")
 
     @property
     def is_loopback(self) -> bool:
@@ -193,7 +222,7 @@ def _checked(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
         _known(name, name, where)
         accepts, wanted, convert = _TYPES[_KINDS[name]]
         if not accepts(value):
-            shown = "" if name == "api_keys" else f" {value!r}"
+            shown = "" if name in _SECRET else f" {value!r}"
             raise ConfigError(f"Setting '{name}' in {where} must be {wanted}, not{shown} ({type(value).__name__}).")
         values[name] = convert(value)
     return values

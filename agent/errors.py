@@ -11,6 +11,7 @@
     ├── RateLimitError         this client asked too often; try again in ``retry_after`` seconds
     ├── BackboneError          weights or tokenizer are missing, damaged or of another model
     ├── ModelError             a model version is missing, damaged or does not fit the backbone
+    ├── GeneratorError         the optional generator brought nothing that may be used; the extractive answer stands
     ├── TrainingError          there is too little to learn from, or a run cannot go on
     └── StoreError             the database cannot be read or written
         ├── DiskFullError      the disk refuses to take more
@@ -99,6 +100,10 @@ class BackboneError(SwitchboardError):
 
 class ModelError(SwitchboardError):
     """A model version is missing, damaged or does not fit the backbone."""
+
+
+class GeneratorError(SwitchboardError):
+    """The optional generator brought nothing that may be used; the message holds none of its text."""
 
 
 class TrainingError(SwitchboardError):

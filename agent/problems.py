@@ -57,10 +57,13 @@ class Problem:
     remedy: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def body(self) -> dict[str, dict[str, str]]:
+        """The problem ready for JSON."""
+        return {"error": {"code": self.code, "message": self.message, "remedy": self.remedy}}
+
     def response(self) -> Response:
         """The problem as JSON in ASCII: a lone surrogate of the request's cannot break it."""
-        body = {"error": {"code": self.code, "message": self.message, "remedy": self.remedy}}
-        return Response(json.dumps(body), self.status, dict(self.headers), "application/json")
+        return Response(json.dumps(self.body()), self.status, dict(self.headers), "application/json")
 
 
 def explain(error: SwitchboardError) -> Problem:

@@ -6,11 +6,12 @@ All methods block and may be called from many threads; only the engine's thread 
 from __future__ import annotations
 
 import logging
+import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,21 +21,21 @@ from numpy.typing import NDArray
 
 from agent.config import Settings
 from agent.dialogue.actions import Actions, load_actions
-from agent.dialogue.entities import extract
-from agent.dialogue.policy import Policy
-from agent.dialogue.router import Router
+from agent.dialogue.dialogue import Dialogue
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain, discover
 from agent.errors import BadInputError, ModelError, UnknownAppError
+from agent.generator import Generator, Show
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
-from agent.model.bulk import encode_all
 from agent.model.engine import InferenceEngine
-from agent.model.storage import load_model
+from agent.model.frozen import FrozenEncoder
+from agent.model.serving import open_version
 from agent.progress import Bar
+from agent.redaction import make_redactor
 from agent.store import Store
-from agent.text import clean, redact
-from agent.types import Feedback, Message, Prediction, Reply
+from agent.text import clean
+from agent.types import Feedback, Gone, Message, Prediction, Reply
 from agent.why import why
 from index.documents import Passage
 from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
@@ -66,8 +67,7 @@ class App:
 
     domain: Domain
     index: KnowledgeIndex
-    router: Router
-    policy: Policy
+    dialogue: Dialogue
 
 
 def load_domains(settings: Settings, only: str | None = None) -> dict[str, Domain]:
@@ -94,8 +94,10 @@ def open_index(domain: Domain, data: Path, backbone: Backbone, progress: Advance
         except IndexDamagedError as error:
             log.warning("%s It is built anew from the documents.", error)
 
+    frozen = FrozenEncoder(backbone, data / "exports")
+
     def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-        return encode_all(backbone, texts, prompt="passage")
+        return frozen.encode(texts, prompt="passage")
 
     report = index.sync(domain.folder / "knowledge", encode, progress)
     for failure in report.failed:
@@ -117,9 +119,12 @@ class Agent:
         """By app; kept by whoever trains beside the service."""
         self.opened = time.time_ns()
         """Nanoseconds since 1970; no file of an app was read before."""
+        self.redactor = make_redactor(settings.redactor)
+        self.generator = Generator(settings, self.redactor) if settings.generator_url else None
         self._apps = dict(apps)
-        # One conversation answers one message at a time; conversations share these locks by hash.
-        self._turns = [threading.Lock() for _ in range(256)]
+        # One conversation answers one message at a time. Conversations share these locks by hash; a turn holds its
+        # lock while the model reads, so there are many, that two conversations seldom wait for each other.
+        self._turns = [threading.Lock() for _ in range(4096)]
 
     @classmethod
     def open(
@@ -136,8 +141,8 @@ class Agent:
         With ``holder`` (the address that will be served) other servers are kept off the folder. ``untrained`` is
         called for an app that has no model, and gives the folder of a new version, which is promoted.
 
-        Raises UnknownAppError, DomainError, BackboneError, StoreError, LockedError, and ModelError if an app
-        has no model or its champion is damaged.
+        Raises ConfigError, UnknownAppError, DomainError, BackboneError, StoreError, LockedError, and ModelError if
+        an app has no model or its champion is damaged.
         """
         torch.set_num_threads(settings.threads)
         opened = time.time_ns()
@@ -169,7 +174,7 @@ class Agent:
         folder = ModelRegistry(self.settings.data, app).champion()
         if folder is None:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
-        self.engine.swap(app, load_model(folder, self.backbone))
+        self.engine.swap(app, open_version(folder, self.backbone))
 
     def reload(self, app: str) -> None:
         """Take up an app's files as they are now; turns that are under way end with what they began with.
@@ -183,6 +188,8 @@ class Agent:
     def close(self) -> None:
         """Finish what waits and close the database."""
         self.engine.close()
+        if self.generator is not None:
+            self.generator.close()
         self.store.close()
 
     @property
@@ -193,50 +200,86 @@ class Agent:
         """The app's knowledge. Raises UnknownAppError."""
         return self._app(app).index
 
-    def reply(self, message: Message) -> Reply:
-        """Answer one message and keep the turn.
+    def reply(self, message: Message, gone: Gone | None = None, show: Show = lambda piece: None) -> Reply:
+        """Answer one message and keep the turn. ``show`` gets the pieces of a generated text as they come.
 
+        Where ``gone`` comes true before the model has read the message, it is dropped: CancelledError.
         Raises BadInputError, UnknownAppError, ConversationError, BusyError or StoreError; the
         conversation is then as it was before.
         """
         began = time.perf_counter()
         app = self._app(message.app)
         text = clean(message.text, self.settings.max_message_chars)
-        conversation_id = message.conversation_id
-        if conversation_id is None:
-            prediction = self.engine.predict(message.app, [text])[0]
-            conversation_id = self.store.new_conversation(message.app, message.client_id, message.claimed)
-        else:
-            row = self.store.resume(conversation_id, message.client_id, message.claimed)
+        if message.conversation_id is None:
+            tracker = Tracker("", message.app)
+            # Read before it begins: a service too busy to answer leaves no empty conversation behind.
+            predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker), gone)
+            tracker.conversation_id = self.store.new_conversation(message.app, message.client_id, message.claimed)
+            return self._turn(app, tracker, text, predictions, began, show)
+        with self._turns[hash(message.conversation_id) % len(self._turns)]:
+            row = self.store.resume(message.conversation_id, message.client_id, message.claimed)
             if row.app != message.app:
                 raise BadInputError(
                     "other_app", f"This conversation belongs to the app '{row.app}', not to '{message.app}'."
                 )
-            prediction = self.engine.predict(message.app, [text])[0]
-        with self._turns[hash(conversation_id) % len(self._turns)]:
-            return self._turn(app, conversation_id, text, prediction, began)
+            tracker = Tracker.from_dict(row.state) if row.state else Tracker(row.id, row.app)
+            predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker), gone)
+            return self._turn(app, tracker, text, predictions, began, show)
 
-    def _turn(self, app: App, conversation_id: str, text: str, prediction: Prediction, began: float) -> Reply:
-        row = self.store.conversation(conversation_id)
-        state = row.state if row else {}
-        tracker = Tracker.from_dict(state) if state else Tracker(conversation_id, app.domain.name)
-        entities = extract(text, app.domain, expecting=tracker.expecting)
-        hits = app.index.search(text, prediction.query_vector, PASSAGES)
-        route = app.router.route(prediction, tracker, entities, hits[0].score if hits else None)
-        draft = app.policy.reply(route, prediction, tracker, entities, hits)
+    def reply_stream(self, message: Message) -> Iterator[str | Reply]:
+        """Pieces of the reply's text, each checked, then the reply itself, which is what counts: where the generator
+        failed late its text differs from the pieces. Without a generator there is the reply alone.
+
+        The turn is finished and kept even if nobody reads on. Raises what ``reply`` raises.
+        """
+        if self.generator is None:
+            yield self.reply(message)
+            return
+        pieces: queue.SimpleQueue[str | Reply | BaseException] = queue.SimpleQueue()
+
+        def answer() -> None:
+            try:
+                pieces.put(self.reply(message, show=pieces.put))
+            except BaseException as error:
+                pieces.put(error)
+
+        # In a thread of its own: the conversation's lock must not wait for whoever reads the pieces.
+        threading.Thread(target=answer, name="reply", daemon=True).start()
+        while True:
+            piece = pieces.get()
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+            if isinstance(piece, Reply):
+                return
+
+    def _turn(
+        self,
+        app: App,
+        tracker: Tracker,
+        text: str,
+        predictions: Sequence[Prediction],
+        began: float,
+        show: Show,
+    ) -> Reply:
+        draft = app.dialogue.reply(predictions, tracker, lambda query, v: app.index.search(query, v, PASSAGES))
+        prediction = draft.prediction
         reply = Reply(
-            conversation_id=conversation_id,
+            conversation_id=tracker.conversation_id,
             message_id=secrets.token_urlsafe(12),
             text=draft.text,
             route=draft.route,
             model_version=prediction.model_version,
             citations=draft.citations,
             quick_replies=draft.quick_replies,
-            why=explain(prediction, draft.route, tracker, hits),
+            why=explain(prediction, draft.route, tracker, draft.hits),
         )
+        if self.generator is not None and reply.route.kind == "answer" and reply.citations:
+            rewritten = self.generator.rewrite(text, reply.text, reply.citations, show)
+            reply = replace(reply, text=rewritten.text, why={**reply.why, "generator": rewritten.why})
         latency = (time.perf_counter() - began) * 1000
         self.store.save_turn(
-            conversation_id,
+            tracker.conversation_id,
             app.domain.name,
             reply.message_id,
             text,
@@ -246,7 +289,7 @@ class Agent:
             tracker.to_dict(),
             latency,
         )
-        log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, redact(text))
+        log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, self.redactor.redact(text))
         return reply
 
     def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]:
@@ -331,9 +374,9 @@ class Agent:
 
 
 def build_app(domain: Domain, settings: Settings, index: KnowledgeIndex) -> App:
-    """An app's router and policy over its index."""
+    """An app's dialogue over its index."""
     actions: Actions = load_actions(domain.folder)
-    return App(domain, index, Router(domain), Policy(domain, actions, settings.data))
+    return App(domain, index, Dialogue(domain, actions, settings.data))
 
 
 def explain(prediction: Prediction, route: Any, tracker: Tracker, hits: Sequence[Hit]) -> dict[str, Any]:
@@ -348,6 +391,7 @@ def explain(prediction: Prediction, route: Any, tracker: Tracker, hits: Sequence
         "sentiment": {k: round(v, 4) for k, v in feeling.scores.items()} if feeling else {},
         "decided_by": {"score": route.score, "threshold": route.threshold},
         "slots": dict(tracker.slots),
+        "handover": asdict(tracker.summary) if tracker.summary and tracker.holder == "person" else None,
         "passages": [
             {
                 "id": hit.passage.id,

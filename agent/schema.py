@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +32,7 @@ class MessageIn(_Body):
     text: str = Field(examples=["where is my parcel"])
     app: str | None = Field(None, max_length=100, description="Default: the only app, or the first.")
     conversation_id: str | None = Field(None, max_length=200, description="Leave it out to begin a new one.")
+    stream: bool = Field(False, description="Answer with server-sent events, as `Accept: text/event-stream` does.")
 
 
 class FeedbackIn(_Body):
@@ -143,11 +145,13 @@ class WhyOut(BaseModel):
     decided_by: DecisionOut = Field(description="The figure that decided, and what it was held against.")
     sentiment: dict[str, float]
     slots: dict[str, str]
+    handover: dict[str, Any] | None = Field(description="What a person who takes over is told.")
     passages: list[PassageScoreOut] = Field(description="Best first, whether cited or not.")
     unknown_share: float = Field(description="Share of the text's tokens that the model does not know.")
+    generator: dict[str, Any] | None = Field(None, description="How the generated text fared, if there is any.")
     nearest: list[NeighbourOut] | None = Field(description="Nearest training examples, nearest first.")
     words: list[WordOut] | None = Field(description="The weightiest first.")
-    note: str = Field(description="Why `nearest` and `words` are null, where they are.")
+    note: str = Field(description="Why `nearest` and `words` are null, or what they do not take into account.")
 
 
 class FeedbackOut(BaseModel):
@@ -258,6 +262,7 @@ WHY_EXAMPLE: dict[str, Any] = {
     "decided_by": {"score": 0.93, "threshold": 0.6},
     "sentiment": {"negative": 0.11, "neutral": 0.84, "positive": 0.05},
     "slots": {},
+    "handover": None,
     "passages": [{"id": "returns#2", "title": "Returns", "score": 0.81, "dense": 0.84, "lexical": 0.71}],
     "unknown_share": 0.0,
     "nearest": [{"text": "may i send back shoes i wore", "intent": "return_policy", "cosine": 0.91}],
@@ -290,6 +295,11 @@ def reply_json(reply: Reply) -> dict[str, Any]:
         "why": dict(reply.why),
         "model_version": reply.model_version,
     }
+
+
+def event(name: str, data: Mapping[str, Any]) -> str:
+    """A server-sent event; ASCII, so that a lone surrogate cannot break it."""
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
 def _route_json(route: Route) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.config import Settings
-from agent.types import Feedback, Message, Prediction, Reply
+from agent.types import Feedback, Gone, Message, Prediction, Reply
 
 if TYPE_CHECKING:
     from index.documents import Passage
@@ -22,7 +22,9 @@ class Service(Protocol):
     @property
     def domains(self) -> Mapping[str, Any]: ...
 
-    def reply(self, message: Message) -> Reply: ...
+    def reply(self, message: Message, gone: Gone | None = None) -> Reply: ...
+
+    def reply_stream(self, message: Message) -> Iterator[str | Reply]: ...
 
     def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]: ...
 

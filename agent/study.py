@@ -84,7 +84,8 @@ class Order:
 
 
 def study(order: Order, say: Say, is_over: Callable[[], bool]) -> None:
-    """Make and promote version after version until the app's model is level with its examples.
+    """Make and promote version after version until the app's model is level with its examples. A version that
+    somebody chose meanwhile stays.
 
     Raises KeyboardInterrupt, with the state kept, once ``is_over``; and what reading the app and training raise.
     """
@@ -102,7 +103,7 @@ def study(order: Order, say: Say, is_over: Callable[[], bool]) -> None:
             if is_over():
                 raise KeyboardInterrupt
 
-        while (stage := next_stage(champion := registry.champion(), dataset, intents)) is not None:
+        while (stage := next_stage(registry, champion := registry.champion(), dataset, intents)) is not None:
             if champion is None:
                 folder = first_version(domain, index, backbone, settings)
             elif stage == "probe":
@@ -112,8 +113,8 @@ def study(order: Order, say: Say, is_over: Callable[[], bool]) -> None:
                 folder = train_version(registry, backbone, dataset, intents, documents_of(index), Recipe(), progress)
             else:
                 return
-            registry.promote(folder.name)
-            say({"version": folder.name})
+            if registry.follow(champion, folder.name):
+                say({"version": folder.name})
 
 
 def _turn(registry: ModelRegistry, is_over: Callable[[], bool]) -> FolderLock:

@@ -1,12 +1,11 @@
 """What every text of a person goes through before anything else sees it: normalisation and limits.
 
-Also redaction for logs. Knows nothing of languages or models; the language guard reads
-``Prediction.unknown_share``, which the tokenizer measures.
+Knows nothing of languages or models; the language guard reads ``Prediction.unknown_share``, which the tokenizer
+measures. Personal data is masked elsewhere (``agent.redaction``).
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 from agent.errors import BadInputError
@@ -18,15 +17,6 @@ _MODIFIERS = frozenset("\ufe0e\ufe0f") | frozenset(map(chr, range(0x1F3FB, 0x1F4
 
 # NFC sorts runs of combining marks in quadratic time, so a text far over the limit never reaches it.
 _SLACK = 4
-
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b", re.IGNORECASE)
-_CARD = re.compile(r"(?<![\w])\d(?:[ -]?\d){12,18}(?!\w)")
-# Starts with +, 0 or a bracket, or is split into three groups or more: an order number is neither.
-_PHONE = re.compile(
-    r"(?<![\w.])(?:\+\d|\(\+?\d{1,5}\)|0\d)(?:[ ./-]{0,2}\(?\d\)?){6,13}(?![\w])"
-    r"|(?<![\w.-])\d{3,4}[ .-]\d{3,4}[ .-]\d{3,4}(?![\w-])"
-)
 
 
 def clean(text: str, max_chars: int) -> str:
@@ -76,28 +66,3 @@ def _joins_emoji(text: str, place: int) -> bool:
 def has_words(text: str) -> bool:
     """Whether the text has a letter or a digit of any script; emoji and punctuation alone have none."""
     return any(char.isalnum() for char in text)
-
-
-def redact(text: str) -> str:
-    """The text with card numbers, e-mail addresses, phone numbers and IBANs replaced, for logs.
-
-    ``[card]`` needs a valid check digit (ISO/IEC 7812, Luhn) and ``[iban]`` a valid one (ISO 13616,
-    modulo 97); short numbers such as those of orders stay.
-    """
-    text = _EMAIL.sub("[email]", text)
-    text = _IBAN.sub(lambda m: "[iban]" if _is_iban(m[0]) else m[0], text)
-    text = _CARD.sub(lambda m: "[card]" if _is_card(m[0]) else m[0], text)
-    return _PHONE.sub("[phone]", text)
-
-
-def _is_card(number: str) -> bool:
-    digits = [int(char) for char in number if char.isdigit()]
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-    return any(digits) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-
-
-def _is_iban(written: str) -> bool:
-    compact = re.sub(r"[ -]", "", written).upper()
-    if not 15 <= len(compact) <= 34:
-        return False
-    return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97 == 1

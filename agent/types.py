@@ -6,7 +6,7 @@ Vectors are NumPy arrays at run time; NumPy is imported for type checking alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 RouteKind = Literal["answer", "action", "form", "recommend", "clarify", "handoff", "refuse"]
 SentimentLabel = Literal["negative", "neutral", "positive"]
 SENTIMENTS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
+Gone = Callable[[], bool]
+"""Whether whoever waits for an answer has left; it does not block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Route:
     """The figure that decided, and the ``threshold`` that it was held against."""
     threshold: float | None = None
     options: tuple[str, ...] = ()
-    """For ``clarify``: the intents to choose from."""
+    """For ``clarify``: the intents to choose from. For a message with several wishes: their intents, in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,14 @@ from agent.store import Turn
 from agent.types import Prediction
 
 NEAREST = 5
+READ_TOGETHER = (
+    "The message was read together with what was said before. The nearest examples and the words' weights are of the "
+    "message alone."
+)
 FEWEST_PIECES = 4
 """Into which even the longest message is divided."""
+SAME = 0.01
+"""Most that an intent's confidence differs between two readings of a text by one version."""
 
 
 def why(
@@ -25,8 +31,9 @@ def why(
 ) -> dict[str, Any]:
     """A kept turn with its nearest training examples and the words that weighed most, in the form of ``WhyOut``.
 
-    Both are computed by the version that answered; where another one serves by now, they are None and ``note``
-    says so. The words cost about one batch of ``token_budget`` tokens at the most.
+    Both are computed by the version that answered; where another one serves by now, they are None. Both are of the
+    message alone, which may have been read together with what was said before. ``note`` says either. The words cost
+    about one batch of ``token_budget`` tokens at the most.
 
     Raises BusyError, and ModelError if the version's files are damaged.
     """
@@ -54,6 +61,8 @@ def why(
     if serving != turn.model_version:
         note = f"Version {turn.model_version} gave this answer; version {serving} serves now, so neither the nearest "
         return found | {"note": note + "examples nor the weights of the words can be computed any more."}
+    alone = _confidence(predictions[0], intent)
+    kept = next((ranked["confidence"] for ranked in turn.why["intents"]), 0.0)
     memory = _memory(registry.version_folder(serving))
     return found | {
         "nearest": [
@@ -69,6 +78,7 @@ def why(
             }
             for piece in sorted(pieces, key=lambda piece: -piece.weight)
         ],
+        "note": "" if abs(alone - kept) <= SAME else READ_TOGETHER,
     }
 
 

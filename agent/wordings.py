@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PLACEHOLDERS = ("title", "contact", "topics", "first", "second", "form", "summary", "question")
+PLACEHOLDERS = ("title", "contact", "topics", "first", "second", "form", "summary", "question", "source")
 
 RESPONSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     # Said before a passage.
@@ -20,6 +20,34 @@ RESPONSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "I am sorry for the trouble. This should help:",
         ),
         "positive": ("Gladly! Here is how it works:", "With pleasure:", "Of course, here you go:"),
+    },
+    # Said before another excerpt, where the best one has been quoted already.
+    "told_more": {
+        "neutral": ("There is more on this:", "Let me add what else I found:", "Perhaps this says it better:"),
+        "negative": (
+            "I am sorry that it was not clear. This may help more:",
+            "Let me try again, with what else there is:",
+            "I am sorry, let me put it in other words:",
+        ),
+    },
+    # Said where all that fits has been quoted.
+    "told_all": {
+        "neutral": (
+            "I have nothing to add to what I quoted above, from {source}. A person may know more.",
+            "That is all our help pages say about it, see {source}. Shall a person look at it?",
+        ),
+        "negative": (
+            "I am sorry, I have told you all I know about it, from {source}. A person can look at your case.",
+            "I do not want to repeat myself: it is all in {source}. Shall I call a person?",
+        ),
+    },
+    # Said before the result of an action that came out as the last time.
+    "unchanged": {
+        "neutral": ("Nothing has changed since you asked:", "I have looked again, and it is still the same:"),
+        "negative": (
+            "I am sorry, I have looked again, and nothing has changed:",
+            "I wish I had better news, but it is still the same:",
+        ),
     },
     "out_of_scope": {
         "neutral": (
@@ -158,7 +186,8 @@ NO = (
 )
 CANCEL = (
     *("cancel", "stop", "quit", "abort", "exit", "never mind", "nevermind", "forget it", "forget about it"),
-    *("leave it", "drop it", "no longer needed", "i changed my mind", "changed my mind"),
+    *("leave it", "drop it", "no longer needed", "i changed my mind", "changed my mind", "cancel that", "cancel it"),
+    *("cancel this", "forget that", "scrap that", "scrap it", "not now", "lets leave it", "lets not"),
 )
 RESUME_TITLE = "Go on with the assistant"
 RESUME = ("go on with the assistant", "back to the assistant", "back to the bot", "continue with the bot")

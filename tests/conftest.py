@@ -106,7 +106,7 @@ def trained_data() -> Path:
     digest = hashlib.sha256()
     sources = [*(ROOT / "apps" / "support").rglob("*"), *(ROOT / "agent" / "model").glob("*.py")]
     for path in sorted(p for p in [*sources, *(ROOT / "agent" / "learning").glob("*.py")] if p.is_file()):
-        if "__pycache__" not in path.parts and "test" not in path.parts:
+        if not {"__pycache__", "test", "conversations"} & set(path.parts):
             digest.update(path.read_bytes())
     folder = ROOT / "tests" / ".cache" / digest.hexdigest()[:12]
     if not (folder / "models" / "support" / "aliases.json").is_file():

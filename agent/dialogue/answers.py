@@ -7,8 +7,8 @@ conversations.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from agent.domain import Domain
@@ -42,6 +42,14 @@ class Answer:
     hit: Hit
     score: float
     """The passage's score with the intent's bonus, 0 to 1."""
+    start: int
+    """Where the text begins in the passage."""
+    end: int
+
+    @property
+    def key(self) -> str:
+        """Names the excerpt within its app."""
+        return f"{self.hit.passage.id}:{self.start}"
 
 
 def fit(hit: Hit, domain: Domain, intent: str | None, confidence: float) -> float:
@@ -57,27 +65,54 @@ def best_answers(hits: Sequence[Hit], domain: Domain, intent: str | None, predic
     The opening of an article seldom holds the substance, so it is followed by the next best passage of the same
     document, if that fits nearly as well.
     """
-    confidence = next((r.confidence for r in prediction.intents if r.name == intent), 0.0)
-    scored = sorted(((fit(hit, domain, intent, confidence), hit) for hit in hits), key=lambda pair: -pair[0])
+    scored = _scored(hits, domain, intent, prediction)
     if not scored or scored[0][0] < domain.thresholds.knowledge:
         return []
     score, hit = scored[0]
-    best = Answer(_linked(excerpt(hit), domain), hit, score)
+    best = _answer(hit, domain, score)
     if hit.passage.heading_path:
         return [best]
     more = [
-        Answer(_linked(excerpt(other), domain), other, its)
+        _answer(other, domain, its)
         for its, other in scored[1:]
         if other.passage.document_id == hit.passage.document_id and its >= score - _NEARLY
     ]
     return [best, *more[:1]]
 
 
-def excerpt(hit: Hit) -> str:
-    """The answering sentence with its neighbours: one to three sentences of the passage, whole list items."""
-    text = hit.passage.text
+def other_answers(
+    best: Answer, hits: Sequence[Hit], domain: Domain, intent: str | None, told: Collection[str]
+) -> list[Answer]:
+    """What else there is to say, at most one answer that is not among the keys ``told``: what follows in the
+    passage of ``best``, else the next passage of its document that fits nearly as well.
+    """
+    passage = best.hit.passage
+    following = next((span for span in split_sentences(passage.text) if span[0] >= best.end), None)
+    if following is not None:
+        start, end = following
+        hit = replace(best.hit, sentence=passage.text[start:end], start=start, end=end)
+        rest = _answer(hit, domain, best.score)
+        if rest.key not in told:
+            return [rest]
+    same = [hit for hit in hits if hit.passage.document_id == passage.document_id and hit.passage.id != passage.id]
+    answers = [_answer(hit, domain, hit.score) for hit in same if hit.score >= domain.thresholds.knowledge]
+    return [a for a in answers if a.key not in told and a.score >= best.score - _NEARLY][:1]
+
+
+def _scored(hits: Sequence[Hit], domain: Domain, intent: str | None, prediction: Prediction) -> list[tuple[float, Hit]]:
+    confidence = next((r.confidence for r in prediction.intents if r.name == intent), 0.0)
+    return sorted(((fit(hit, domain, intent, confidence), hit) for hit in hits), key=lambda pair: -pair[0])
+
+
+def _answer(hit: Hit, domain: Domain, score: float) -> Answer:
+    start, end = span_around(hit.passage.text, hit.start)
+    return Answer(_linked(hit.passage.text[start:end], domain), hit, score, start, end)
+
+
+def span_around(text: str, place: int) -> tuple[int, int]:
+    """The sentence at ``place`` with its neighbours: one to three sentences of the passage, whole list items."""
     spans = split_sentences(text)
-    first = next(n for n, (_, end) in enumerate(spans) if end > hit.start)
+    first = next(n for n, (_, end) in enumerate(spans) if end > place)
     last = first
     if text.startswith("|", spans[first][0]):
         # A row of a table says nothing without the others.
@@ -85,7 +120,7 @@ def excerpt(hit: Hit) -> str:
             first -= 1
         while last + 1 < len(spans) and text.startswith("|", spans[last + 1][0]):
             last += 1
-        return text[spans[first][0] : spans[last][1]]
+        return spans[first][0], spans[last][1]
     if first > 0 and _LEANS.match(text, spans[first][0]):
         first -= 1
     while (
@@ -94,7 +129,7 @@ def excerpt(hit: Hit) -> str:
         and spans[last + 1][1] - spans[first][0] <= _MOST_CHARACTERS
     ):
         last += 1
-    return text[spans[first][0] : spans[last][1]]
+    return spans[first][0], spans[last][1]
 
 
 def _linked(text: str, domain: Domain) -> str:

@@ -6,13 +6,13 @@ know more than the route's kind.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from agent.dialogue.forms import INTERRUPT, says, step
-from agent.dialogue.tracker import Tracker
+from agent.dialogue.forms import INTERRUPT, corrects, is_doubtful, is_question, says, step, usable
+from agent.dialogue.reading import choice
+from agent.dialogue.tracker import Later, Tracker
 from agent.domain import Domain, Intent
 from agent.text import has_words
 from agent.types import Prediction, Ranked, Route, RouteKind
@@ -30,10 +30,10 @@ ANGRY = -0.6
 # A message of so few words can be a bare value; one of so few may lean on the last turn.
 _FEW_WORDS = 6
 _FOLLOW_UP_WORDS = 8
+# How much better than for a first message a passage has to fit to interrupt a form.
+_ASIDE_LEAD = 0.15
 # Share of a text's letters outside the Latin script from which unknown tokens mean another language (not emoji).
 _FOREIGN_LETTERS = 0.5
-_FIRST = frozenset({"1", "first", "the first", "first one", "the first one", "the former"})
-_SECOND = frozenset({"2", "second", "the second", "second one", "the second one", "the latter"})
 
 
 def code_of(route: Route) -> str:
@@ -62,7 +62,7 @@ class Router:
         known = tuple(r for r in prediction.intents if r.name in self._domain.intents)
         prediction = replace(prediction, intents=known)
         route = (
-            self._answer_to_bot(prediction, tracker, entities)
+            self._answer_to_bot(prediction, tracker, entities, best_passage_score)
             or self._unreadable(prediction)
             or self._value_alone(prediction, tracker, entities)
             or self._out_of_scope(prediction, best_passage_score)
@@ -75,11 +75,18 @@ class Router:
             return Route("answer", f"{RESUMED}: asked for the assistant again")
         return Route("handoff", f"{HELD}: a person holds this conversation", prediction.intent)
 
-    def _answer_to_bot(self, prediction: Prediction, tracker: Tracker, entities: Mapping[str, str]) -> Route | None:
+    def later(self, later: Later) -> Route:
+        """The route of a wish that had to wait for another one."""
+        return self._own(self._domain.intents[later.intent], f"waited for the first wish: {later.intent}")
+
+    def _answer_to_bot(
+        self, prediction: Prediction, tracker: Tracker, entities: Mapping[str, str], passage: float | None
+    ) -> Route | None:
         """The route of a message that answers what the bot has just asked."""
-        chosen = self._choice(prediction.text, tracker)
-        if chosen is not None:
-            return self._own(chosen, f"chosen by the person after asking back: {chosen.name}")
+        if tracker.clarification is not None:
+            chosen = choice(prediction, tracker.clarification, self._domain)
+            if chosen is not None:
+                return self._own(chosen, f"chosen by the person after asking back: {chosen.name}")
         if tracker.form is None:
             return None
         kind: RouteKind = "form" if tracker.form.form else "action"
@@ -90,21 +97,24 @@ class Router:
                 return None
             intent = self._domain.intents[prediction.intent or ""]
             return self._own(intent, f"{what}: {_sure(prediction)}, while {name} waits", prediction.confidence)
-        found = ", ".join(f"{k}={v}" for k, v in entities.items()) if what == "filled" else ""
+        doubtful = what == "filled" and is_doubtful(prediction.text, tracker.form, entities, self._domain)
+        if doubtful or (what == "asked again" and is_question(prediction.text)):
+            aside = self._aside(prediction, passage, name)
+            if aside is not None:
+                return aside
+        taken = usable(prediction.text, tracker.form, entities, self._domain) if what == "filled" else {}
+        found = ", ".join(f"{k}={v}" for k, v in taken.items())
         asked = f" ({tracker.form.asking} was asked for)" if tracker.form.asking else ""
         return Route(kind, f"{what}: {name}{asked}{': ' + found if found else ''}", tracker.form.intent)
 
-    def _choice(self, text: str, tracker: Tracker) -> Intent | None:
-        """The intent that the person picked from two, by its title or its place."""
-        if tracker.clarification is None:
-            return None
-        said = " ".join(re.findall(r"\w+", text.casefold()))
-        options = [self._domain.intents[name] for name in tracker.clarification.options if name in self._domain.intents]
-        for intent in options:
-            if said == " ".join(re.findall(r"\w+", intent.title.casefold())):
-                return intent
-        place = 0 if said in _FIRST else 1 if said in _SECOND else len(options)
-        return options[place] if place < len(options) else None
+    def _aside(self, prediction: Prediction, passage: float | None, name: str) -> Route | None:
+        """A question within a form that is clear by its passage alone, or clearly about something else."""
+        refused = self._unreadable(prediction) or self._out_of_scope(prediction, passage)
+        limit = self._domain.thresholds.knowledge + _ASIDE_LEAD
+        if refused is not None or passage is None or passage < limit:
+            return refused
+        reason = f"aside: a passage fits with {passage:.2f} (at least {limit:.2f}), while {name} waits"
+        return Route("answer", reason, None, passage, limit)
 
     def _is_foreign(self, prediction: Prediction) -> bool:
         letters = [c for c in prediction.text if c.isalpha()]
@@ -127,18 +137,29 @@ class Router:
 
     def _value_alone(self, prediction: Prediction, tracker: Tracker, entities: Mapping[str, str]) -> Route | None:
         """A short message whose point is a value: for what was done last ("no, 48213"), or what the slot stands for."""
-        if len(prediction.text.split()) > _FEW_WORDS or prediction.confidence >= INTERRUPT:
+        if len(prediction.text.split()) > _FEW_WORDS:
             return None
         last = self._domain.intents.get(tracker.last_intent or "")
+        wanted = self._slots_of(last) if last is not None else ()
         for slot, value in entities.items():
-            if self._domain.entities[self._domain.slots[slot].entity].kind != "pattern":
+            entity = self._domain.entities[self._domain.slots[slot].entity]
+            if entity.kind != "pattern":
                 continue
-            if last is not None and last.route == "action" and slot in last.slots:
+            # Whatever the model makes of a number, the number alone is no wish.
+            bare = any(pattern.fullmatch(prediction.text.strip(" .,!?")) for pattern in entity.patterns)
+            unclear = bare or prediction.confidence < INTERRUPT
+            if last is not None and slot in wanted and (unclear or corrects(prediction.text)):
                 return self._own(last, f"the last wish, {last.name}, with {slot}={value}")
+            if not unclear:
+                continue
             meant = self._domain.slots[slot].intent
             if meant is not None:
                 return self._own(self._domain.intents[meant], f"{slot}={value} and no clear wish stands for {meant}")
         return None
+
+    def _slots_of(self, intent: Intent) -> tuple[str, ...]:
+        """The slots that the intent's form or action asks for."""
+        return self._domain.forms[intent.form].slots if intent.form else intent.slots
 
     def _out_of_scope(self, prediction: Prediction, passage: float | None) -> Route | None:
         limits = self._domain.thresholds

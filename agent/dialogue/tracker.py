@@ -5,9 +5,11 @@ Holds no rules: the router reads it, the policy changes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from agent.types import RouteKind, SentimentLabel
 
 
 @dataclass
@@ -34,6 +36,42 @@ class Clarification:
 
 
 @dataclass
+class Later:
+    """The second wish of a message whose first one still waits for a slot."""
+
+    intent: str
+    slots: dict[str, str]
+
+
+@dataclass
+class Note:
+    """One turn, as a person who takes over wants to read it."""
+
+    text: str
+    """The beginning of what was said."""
+    kind: RouteKind
+    intent: str | None
+    article: str | None
+    """Document that the reply cited first."""
+    mood: SentimentLabel
+
+
+@dataclass
+class Summary:
+    """What a person who takes the conversation over has to know."""
+
+    reason: str
+    """Why it was handed over."""
+    wishes: list[str]
+    """Titles of the intents, in the order in which they came up, each once."""
+    slots: dict[str, str]
+    turns: list[Note]
+    """The latest turns, the last one included."""
+    moods: dict[SentimentLabel, int]
+    """How many of these turns were in each mood."""
+
+
+@dataclass
 class Tracker:
     """One conversation; ``Tracker(id, app)`` is a new one."""
 
@@ -49,6 +87,19 @@ class Tracker:
     last_intent: str | None = None
     last_article: str | None = None
     """Document that the last answer cited."""
+    last_question: str | None = None
+    """The last message that could be understood by itself, for those that lean on it."""
+    last_follow_up: str | None = None
+    """The last message that leaned on that one."""
+    last_result: str | None = None
+    """What an action said last."""
+    told: list[str] = field(default_factory=list)
+    """Keys of the excerpts quoted so far (``answers.Answer.key``)."""
+    later: Later | None = None
+    notes: list[Note] = field(default_factory=list)
+    """The latest turns."""
+    summary: Summary | None = None
+    """Written when a person takes over; kept when the bot comes back."""
     anger: int = 0
     """Turns in a row that were angry."""
     failures: int = 0
@@ -74,4 +125,13 @@ class Tracker:
         if values.get("clarification") is not None:
             found = values["clarification"]
             values["clarification"] = Clarification(tuple(found["options"]), found["text"])
+        if values.get("later") is not None:
+            values["later"] = Later(**values["later"])
+        values["notes"] = _notes(values.get("notes", ()))
+        if values.get("summary") is not None:
+            values["summary"] = Summary(**{**values["summary"], "turns": _notes(values["summary"]["turns"])})
         return cls(**values)
+
+
+def _notes(rows: Iterable[Mapping[str, Any]]) -> list[Note]:
+    return [Note(**row) for row in rows]

@@ -33,17 +33,26 @@ FIRST_EXAMPLES = 20
 """Of each intent in the first version of all, which people wait for; the rest follow at the next stage."""
 
 
-def next_stage(champion: Path | None, dataset: Dataset, intents: Sequence[str]) -> Stage | None:
+def next_stage(
+    registry: ModelRegistry, champion: Path | None, dataset: Dataset, intents: Sequence[str]
+) -> Stage | None:
     """What has to be made next for the app to be level with its examples; None if nothing has.
 
-    Raises ModelError if the champion's manifest cannot be read.
+    Nothing is made in the place of another version that somebody chose although one of the present examples is there.
+
+    Raises ModelError if a version's manifest cannot be read.
     """
     if champion is None:
         return "first"
-    manifest = read_manifest(champion)
-    if manifest["data"]["hash"] != dataset.hash() or set(manifest["heads"][INTENT]["labels"]) != set(intents):
-        return "probe"
-    return "adapter" if manifest.get(PROVISIONAL) else None
+    manifests = [read_manifest(version.folder) for version in registry.versions()]
+    level = [
+        manifest
+        for manifest in manifests
+        if manifest["data"]["hash"] == dataset.hash() and set(manifest["heads"][INTENT]["labels"]) == set(intents)
+    ]
+    if champion.name not in [manifest["version"] for manifest in level]:
+        return None if level else "probe"
+    return "adapter" if all(manifest.get(PROVISIONAL) for manifest in level) else None
 
 
 def first_model(backbone: Backbone, dataset: Dataset, intents: Sequence[str]) -> MultiTaskModel:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from agent.errors import TrainingError
-from agent.learning.calibrate import Read, fit_scope, fit_temperature
+from agent.learning.calibrate import Read, fit_intent, fit_temperature
 from agent.learning.data import Dataset, training_rows
 from agent.learning.fit import Progress, fit, remove_checkpoint
 from agent.learning.probe import fit_probe
@@ -144,23 +144,19 @@ def validation_figures(model: MultiTaskModel, held_out: Dataset, documents: Mapp
 
 
 def calibrate_intents(model: MultiTaskModel, train_set: Dataset, held_out: Dataset, read: Read) -> None:
-    """Fit the intents' temperature and the out-of-scope score on held-out examples, in place.
-
-    ``read`` gives the model's outputs for texts.
-    """
-    inside = held_out.in_scope
+    """``fit_intent`` on held-out examples, in place; ``read`` gives the model's outputs for texts."""
+    names = model.labels(INTENT)
+    known, inside = train_set.in_scope, held_out.in_scope
     if inside:
-        names = model.labels(INTENT)
-        labels = [names.index(e.intent) for e in inside if e.intent is not None]
-        texts = [e.text for e in inside]
-        model.temperatures[INTENT] = fit_temperature(read(texts).logits[INTENT].numpy(), labels)
-        model.scopes[INTENT] = fit_scope(
-            read,
+        fit_intent(
+            model,
             INTENT,
-            [e.text for e in train_set.in_scope],
-            texts,
-            labels,
+            [e.text for e in known],
+            [names.index(str(e.intent)) for e in known],
+            [e.text for e in inside],
+            [names.index(str(e.intent)) for e in inside],
             [e.text for e in held_out.out_of_scope],
+            read,
         )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agent.errors import TrainingError
-from agent.model.heads import ClassifierHead
+from agent.model.heads import ClassifierHead, SentimentHead
 from agent.model.multitask import MultiTaskModel
 
 UNIFORM = -1
@@ -35,6 +35,11 @@ class TrainSettings:
     label_smoothing: float = 0.1
     distillation: float = 10.0
     """Weight of 1 - cosine between the query vector and the frozen embedding of the same text."""
+    feeling_distillation: float = 1.0
+    """Share of that weight for a text of which the sentiment alone is known: such texts may be of another field, where
+    nothing is looked up, and the frozen space holds the head back."""
+    sentiment: float = 1.0
+    """Weight of the sentiment head's loss, which is small beside that of an intent head with many labels."""
     pairs: float = 3.0
     """Weight of finding the right document among all, where it is known."""
     pair_temperature: float = 0.05
@@ -96,6 +101,11 @@ class TrainingRun:
         prefix = (model.backbone.recipe.prompts or {}).get("query", "")
         self.texts = [prefix + row.text for row in data.rows]
         self.lengths = [min(n, settings.max_length) for n in model.backbone.token_counts(self.texts)]
+        felt = {name for name, head in model.heads.items() if isinstance(head, SentimentHead)}
+        self.shares = [
+            settings.feeling_distillation if row.labels and set(row.labels) <= felt and not row.documents else 1.0
+            for row in data.rows
+        ]
         self.steps_an_epoch = math.ceil(len(data.rows) / settings.batch_size)
         self.total = self.steps_an_epoch * settings.epochs
         self.done = 0
@@ -182,13 +192,14 @@ class TrainingRun:
                 loss = nn.functional.cross_entropy(
                     outputs.logits[name][at], target, label_smoothing=s.label_smoothing, reduction="sum"
                 )
-                losses[name] = loss / len(rows)
+                losses[name] = loss / len(rows) * (s.sentiment if isinstance(head, SentimentHead) else 1.0)
             if outside:
                 even = -outputs.logits[name][outside].log_softmax(-1).mean(-1).sum() / len(rows)
                 losses[f"{name}_outliers"] = s.outliers * even
         if outputs.query is not None:
             target = self.targets[rows].to(self.device)
-            losses["distillation"] = s.distillation * (1 - (outputs.query * target).sum(-1)).mean()
+            share = torch.tensor([self.shares[i] for i in rows], device=self.device)
+            losses["distillation"] = s.distillation * (share * (1 - (outputs.query * target).sum(-1))).mean()
             losses |= self._pair_loss(rows, outputs.query)
         regulariser = self.model.encoder.regulariser()
         if regulariser is not None:

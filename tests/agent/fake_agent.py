@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from agent.config import Settings
 from agent.errors import ConversationError, SwitchboardError
 from agent.schema import WHY_EXAMPLE
-from agent.types import Feedback, Message, Prediction, Reply
+from agent.types import Feedback, Gone, Message, Prediction, Reply
 from tests.agent.samples import prediction, reply
 
 DOCUMENT = (
@@ -53,6 +53,7 @@ class FakeAgent:
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
         self.failure: Exception | None = None
+        self.late_failure: Exception | None = None
         self.is_ready = True
         self.hold: threading.Event | None = None
 
@@ -60,7 +61,7 @@ class FakeAgent:
         if self.failure is not None:
             raise self.failure
 
-    def reply(self, message: Message) -> Reply:
+    def reply(self, message: Message, gone: Gone | None = None) -> Reply:
         self._maybe_fail()
         if self.hold is not None:
             self.hold.wait(20)
@@ -68,6 +69,13 @@ class FakeAgent:
             raise ConversationError(str(message.conversation_id))
         self.messages.append(message)
         return reply(message.conversation_id or "begun", text=f"You said: {message.text}")
+
+    def reply_stream(self, message: Message) -> Iterator[str | Reply]:
+        whole = self.reply(message)
+        yield from whole.text.partition(" ")
+        if self.late_failure is not None:
+            raise self.late_failure
+        yield whole
 
     def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]:
         self._maybe_fail()

@@ -10,6 +10,7 @@ from agent.domain import Domain
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import recipe
 from agent.model.backbone import Backbone
+from agent.model.serving import open_version
 from agent.runtime import open_index
 from agent.teach import teach
 from tests.agent.dialogue.small_app import make_app
@@ -47,9 +48,10 @@ def make_library(tmp_path: Path, **settings: object) -> Settings:
 
 
 def train_library(settings: Settings, tiny: Backbone) -> Path:
-    """Train and promote a version; its folder."""
+    """Train and promote a version, and export it; its folder."""
     domain = Domain.load(settings.apps[0])
     index = open_index(domain, settings.data, tiny)
     folder = teach(domain, index, tiny, settings, recipe(rank=4, epochs=30, batch_size=8, learning_rate=5e-3))
     ModelRegistry(settings.data, domain.name).promote(folder.name)
+    open_version(folder, tiny)
     return folder

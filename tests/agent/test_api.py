@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import asyncio
+import json
 import threading
 import time
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from agent import schema
+from agent.api import CLIENT_GONE
 from agent.errors import (
     BackboneError,
     BusyError,
@@ -18,6 +22,8 @@ from agent.errors import (
     StoreError,
     SwitchboardError,
 )
+from agent.server import create_app
+from agent.types import Gone, Message, Reply
 from tests.agent.fake_agent import FakeAgent
 from tests.agent.serving import BEARER, KEY, client_for, code_of
 
@@ -341,3 +347,77 @@ def test_every_call_is_documented_with_its_errors_and_examples(http: TestClient)
     assert list(example) == list(reply)
     assert list(example["route"]) == list(reply["route"])
     assert list(example["citations"][0]) == list(reply["citations"][0])
+
+
+def events_of(text: str) -> list[tuple[str, Any]]:
+    found = []
+    for block in text.strip().split("\n\n"):
+        name, data = block.split("\n")
+        found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("extra", "headers"), [({"stream": True}, {}), ({}, {"Accept": "text/event-stream"})], ids=["field", "header"]
+)
+def test_a_reply_can_be_streamed(http: TestClient, extra: dict[str, Any], headers: dict[str, str]) -> None:
+    answer = http.post("/v1/messages", json={"text": "a", **extra}, headers=headers)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-store"
+    *pieces, (name, body) = events_of(answer.text)
+    assert {name for name, _ in pieces} == {"text"}
+    assert "".join(piece["text"] for _, piece in pieces) == body["text"]
+    assert name == "reply"
+    assert body == http.post("/v1/messages", json={"text": "a"}).json()
+
+
+def test_what_fails_before_the_first_piece_has_its_own_status(http: TestClient, agent: FakeAgent) -> None:
+    agent.fail_with(BusyError(256, 1.5))
+    answer = http.post("/v1/messages", json={"text": "a", "stream": True})
+    assert (answer.status_code, code_of(answer)) == (503, "busy")
+
+
+def test_what_fails_later_ends_the_stream_with_an_error(http: TestClient, agent: FakeAgent) -> None:
+    agent.late_failure = DiskFullError("no room in /secret/place")
+    *_, (name, body) = events_of(http.post("/v1/messages", json={"text": "a", "stream": True}).text)
+    assert (name, body["error"]["code"]) == ("error", "disk_full")
+    assert "/secret" not in json.dumps(body)
+
+
+class WaitingAgent(FakeAgent):
+    """Answers nobody: waits until the client has gone."""
+
+    def reply(self, message: Message, gone: Gone | None = None) -> Reply:
+        assert gone is not None
+        end = time.monotonic() + 10
+        while not gone():
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        raise CancelledError
+
+
+def test_a_client_that_hangs_up_ends_its_request(tmp_path: Path) -> None:
+    app = create_app(WaitingAgent(tmp_path), with_ui=False)
+    body = b'{"text": "where is my parcel"}'
+    arriving = iter([{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}])
+    sent: list[dict[str, Any]] = []
+    headers = {"host": "localhost", "content-type": "application/json", "content-length": str(len(body))}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/messages",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1234),
+        "server": ("localhost", 80),
+        "scheme": "http",
+    }
+
+    async def receive() -> dict[str, Any]:
+        return next(arriving)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == CLIENT_GONE

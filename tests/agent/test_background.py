@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -13,9 +12,8 @@ from agent.background import Background
 from agent.config import Settings
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
-from agent.model.storage import read_manifest
 from agent.runtime import Agent
-from agent.teach import first_version, training_lock
+from agent.teach import first_version
 from agent.types import Message
 from tests.agent.library import make_library, train_library
 
@@ -64,28 +62,10 @@ def champion(settings: Settings) -> str | None:
     return folder.name if folder else None
 
 
-def test_a_first_start_answers_at_once_and_then_by_what_was_trained(settings: Settings, start: Start) -> None:
-    agent = start()
-    first = agent.reply(Message(APP, "when do you open", "ann"))
-    assert (first.model_version, first.why["intents"][0]["name"]) == ("1", "hours")
-    background = Background(agent)
-    while (stage := background._stage(APP)) is not None:
-        background._learn(APP, stage == "adapter")
-    then = agent.reply(Message(APP, "when do you open", "ann", first.conversation_id))
-    assert then.model_version == champion(settings) == agent.engine.version(APP)
-    assert int(then.model_version) > 1
-    folder = ModelRegistry(settings.data, APP).champion()
-    assert folder is not None
-    assert read_manifest(folder)["adapter"]["method"] == "lora"
-    assert agent.training == {}
-    background.close()
-
-
-def test_a_new_intent_is_answered_while_the_service_runs(settings: Settings, start: Start, tiny: Backbone) -> None:
-    train_library(settings, tiny)
+def test_a_new_intent_is_answered_while_the_service_runs(settings: Settings, start: Start) -> None:
+    """The one test with a learning process of ours; what it does is tested in test_study."""
     agent = start()
     background = Background(agent, adapters=False)
-    assert background._stage(APP) is None
     add_intent(settings)
     assert not background._look(APP), "the files may still be written"
     assert background._look(APP)
@@ -95,8 +75,28 @@ def test_a_new_intent_is_answered_while_the_service_runs(settings: Settings, sta
     assert background._stage(APP) is None
     reply = agent.reply(Message(APP, "what weather is it", "ann"))
     assert "The sun shines." in reply.text
-    assert reply.model_version == "2"
-    assert agent.reply(Message(APP, "when do you open", "ann")).why["intents"][0]["name"] == "hours"
+    assert reply.model_version == champion(settings) == "2"
+    assert agent.training == {}
+    background.close()
+
+
+def test_what_was_made_is_served(settings: Settings, start: Start, tiny: Backbone) -> None:
+    agent = start()
+    assert agent.reply(Message(APP, "when do you open", "ann")).model_version == "1"
+    background = Background(agent, command=saying({"step": 1, "total": 1}, {"version": "2"}))
+    train_library(settings, tiny)
+    background._learn(APP, adapter=True)
+    assert agent.reply(Message(APP, "when do you open", "ann")).model_version == "2"
+    assert background._stage(APP) is None
+    background.close()
+
+
+def test_a_model_that_another_process_made_is_served(settings: Settings, start: Start, tiny: Backbone) -> None:
+    agent = start()
+    background = Background(agent, command=saying())
+    train_library(settings, tiny)
+    background._learn(APP, adapter=True)
+    assert agent.engine.version(APP) == "2"
     background.close()
 
 
@@ -169,63 +169,6 @@ def test_a_change_of_the_files_interrupts_what_is_learned(settings: Settings, st
     assert "weather" in agent.domains[APP].intents
     assert background._stage(APP) == "probe"
     background.close()
-
-
-def test_a_training_in_another_process_is_waited_for_and_its_model_served(
-    settings: Settings, start: Start, tiny: Backbone
-) -> None:
-    agent = start()
-    lock = training_lock(ModelRegistry(settings.data, APP))
-    background = Background(agent)
-    learning = threading.Thread(target=background._learn, args=(APP, True))
-    learning.start()
-    train_library(settings, tiny)
-    lock.close()
-    learning.join()
-    assert agent.engine.version(APP) == "2"
-    assert [v.name for v in ModelRegistry(settings.data, APP).versions()] == ["1", "2"]
-    background.close()
-
-
-def test_a_training_goes_on_where_a_server_was_closed(
-    settings: Settings, start: Start, caplog: pytest.LogCaptureFixture
-) -> None:
-    rows = [{"text": f"the fine {i} is wrong", "intent": "fines"} for i in range(1500)]
-    with (settings.apps[0] / "examples.jsonl").open("a") as stream:
-        stream.writelines(json.dumps(row) + "\n" for row in rows)
-    agent = start()
-    first = Background(agent)
-    first._learn(APP, adapter=False)
-    stepping = threading.Event()
-
-    class Shown(dict[str, object]):
-        def __setitem__(self, name: str, training: object) -> None:
-            super().__setitem__(name, training)
-            if training.step > 2:  # type: ignore[attr-defined]
-                stepping.set()
-
-    agent.training = Shown()  # type: ignore[assignment]
-    first.start()
-    assert stepping.wait(120)
-    first.close()
-    kept = json.loads((settings.data / "models" / APP / "checkpoint" / "checkpoint.json").read_text())
-    done = int(kept["file"].removeprefix("step-").removesuffix(".safetensors"))
-    assert done > 2
-    caplog.set_level(logging.INFO)
-    steps: list[int] = []
-
-    class Counted(dict[str, object]):
-        def __setitem__(self, name: str, training: object) -> None:
-            super().__setitem__(name, training)
-            steps.append(training.step)  # type: ignore[attr-defined]
-
-    agent.training = Counted()  # type: ignore[assignment]
-    second = Background(agent)
-    second._learn(APP, adapter=True)
-    assert next(step for step in steps if step) == done + 1
-    assert agent.engine.version(APP) == champion(settings) == "3"
-    assert not list((settings.data / "models" / APP / "checkpoint").iterdir())
-    second.close()
 
 
 def test_files_that_changed_while_they_were_read_are_read_again(settings: Settings, start: Start) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from agent import cli
 from agent.config import Settings
+from agent.load import LoadReport
 from agent.model.backbone import Backbone
 from tests.agent.library import make_library, train_library
 
@@ -85,6 +86,37 @@ def test_check_names_file_and_line(run: Run, library: Settings) -> None:
     assert "confidence" in err
 
 
+def test_test_shows_what_was_not_as_expected(run: Run, library: Settings) -> None:
+    folder = library.apps[0] / "conversations"
+    folder.mkdir()
+    status, _, err = run("test", "library")
+    assert status == 1
+    assert "there is no conversation here" in err
+    talk = """today: 2026-11-24
+conversations:
+  - name: hours
+    turns:
+      - {say: "when do you open", route: answer, intent: hours}
+  - name: a loan
+    turns:
+      - {say: "where is my book", route: action, intent: loan_status, asks: card}
+      - {say: "1234", route: action, slots: {card: C-5678}}
+"""
+    (folder / "talk.yml").write_text(talk)
+    status, out, _ = run("test", "library")
+    assert status == 1
+    assert "library: 1 of 2 conversations went as expected." in out
+    assert "C-5678" in out
+    found = json.loads(run("test", "library", "--json")[1])
+    keys = ("file", "conversation", "turn", "what", "expected", "got")
+    assert [tuple(miss[key] for key in keys) for miss in found["misses"]] == [
+        ("conversations/talk.yml", "a loan", 2, "slot card", "C-5678", "C-1234")
+    ]
+    (folder / "talk.yml").write_text(talk.replace("C-5678", "C-1234"))
+    assert run("test", "library")[0] == 0
+    assert not (library.data / "apps").exists()
+
+
 def test_index_tells_what_it_holds(run: Run) -> None:
     status, out, _ = run("index", "library")
     assert status == 0
@@ -127,6 +159,32 @@ def test_doctor_finds_a_sound_installation(run: Run) -> None:
     assert found["backbone"]
     assert found["model library"]
     assert found["SQLite"]
+
+
+@pytest.mark.parametrize(("failed", "status"), [({}, 0), ({"busy": 2}, 1)])
+def test_bench_load_tells_figures_and_fails_with_the_replies(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failed: dict[str, int], status: int
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def load(url: str, app: str, talks: list[tuple[str, ...]], **options: float) -> LoadReport:
+        asked.append((url, app, talks, options))
+        return LoadReport(7, 60.2, 90, 30, 1.5, {"p50": 11.4, "p95": 31.0}, failed, 0)
+
+    monkeypatch.setattr("agent.load.run_load", load)
+    (tmp_path / "talks.txt").write_text("hello\nthanks\n")
+    options = ("--clients", "7", "--seconds", "60", "--think", "2", "--conversations", str(tmp_path / "talks.txt"))
+    found, out, _ = run("bench-load", "http://service", "library", *options)
+    assert asked == [
+        ("http://service", "library", [("hello", "thanks")], {"clients": 7, "seconds": 60.0, "think": 2.0})
+    ]
+    assert found == status
+    for shown in ("11 ms", "31 ms", "90", "1.5", "busy 2" if failed else "failed"):
+        assert shown in out
+    found, out, _ = run("bench-load", "http://service", "library", *options, "--json")
+    assert found == status
+    assert json.loads(out)["latency_ms"] == {"p50": 11.4, "p95": 31.0}
+    assert json.loads(out)["ok"] is not bool(failed)
 
 
 @pytest.mark.parametrize(

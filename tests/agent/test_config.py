@@ -115,3 +115,26 @@ def test_an_unknown_override_is_refused() -> None:
 )
 def test_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"redactor": "magic"}, "'redactor' is 'magic'; choose builtin or presidio"),
+        ({"generator_url": "http://127.0.0.1:8000/v1"}, "needs 'generator_model'"),
+        ({"generator_url": "localhost:8000", "generator_model": "m"}, "'generator_url' is no address"),
+        ({"generator_url": "http://ann:secret@host/v1", "generator_model": "m"}, "'generator_url' is no address"),
+        ({"generator_key": "secret\r\nX: y"}, "'generator_key' holds"),
+        ({"generator_key": 12345}, "'generator_key' in the call must be a string"),
+        ({"generator_timeout": 0}, "'generator_timeout' is 0"),
+    ],
+)
+def test_a_wrong_generator_or_redactor_is_refused_without_secrets(settings: dict[str, object], expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected) as caught:
+        Settings.load(env={}, **settings)
+    assert "secret" not in str(caught.value)
+    assert "12345" not in str(caught.value)
+
+
+def test_the_generators_key_is_not_in_the_settings_own_words() -> None:
+    assert "sk-1" not in repr(Settings(generator_key="sk-1"))

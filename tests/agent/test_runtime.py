@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,10 @@ from agent.model.backbone import Backbone
 from agent.model.storage import load_model
 from agent.runtime import Agent
 from agent.schema import WhyOut
-from agent.types import Feedback, Message
+from agent.types import Feedback, Message, Reply
+from agent.why import READ_TOGETHER, why
 from tests.agent.library import make_library, train_library
+from tests.agent.test_generator import says, server
 from tests.conftest import make_backbone_folder
 
 
@@ -101,6 +104,27 @@ def test_why_an_answer_was_given(agent: Agent) -> None:
     assert first["weight"] == pytest.approx(reply.why["intents"][0]["confidence"] - fines, abs=2e-3)
     with pytest.raises(ConversationError):
         agent.why(reply.message_id, "eve")
+
+
+def test_intents_that_the_app_has_no_longer_are_left_out(agent: Agent, settings: Settings) -> None:
+    file = settings.apps[0] / "domain.toml"
+    text = file.read_text()
+    start = text.index("[intents.greeting]")
+    file.write_text(text[:start] + text[text.index("\n[", start) :])
+    agent.reload("library")
+    reply = agent.reply(say(agent, "hello there"))
+    assert reply.model_version == "1"
+    assert "greeting" not in [ranked["name"] for ranked in reply.why["intents"]]
+
+
+def test_words_are_of_the_message_alone_and_that_is_said_where_it_matters(agent: Agent) -> None:
+    reply = agent.reply(say(agent, "i was charged a fine"))
+    turn = agent.store.turn(reply.message_id, "ann")
+    first = turn.why["intents"][0]
+    other = replace(turn, why={**turn.why, "intents": [{**first, "confidence": first["confidence"] - 0.2}]})
+    registry = ModelRegistry(agent.settings.data, "library")
+    notes = [why(t, agent.engine, registry, agent.backbone, 512)["note"] for t in (turn, other)]
+    assert notes == ["", READ_TOGETHER]
 
 
 def test_what_another_version_weighed_is_not_made_up(agent: Agent, settings: Settings) -> None:
@@ -245,3 +269,45 @@ def test_an_intent_without_examples_is_named(tmp_path: Path, tiny: Backbone) -> 
     path.write_text("".join(json.dumps(r) + "\n" for r in kept))
     with pytest.raises(TrainingError, match="Too few examples .* of: fines"):
         train_library(settings, tiny)
+
+
+@pytest.fixture
+def generating(settings: Settings, tiny: Backbone) -> Iterator[Agent]:
+    """The agent with a generator whose server says the right sentence and an invented one."""
+    said = "We open at nine. We pay you 500 euros."
+    with server(says(said)) as url:
+        with_generator = replace(settings, generator_url=url, generator_model="m", generator_key="sk-not-to-be-seen")
+        agent = Agent.open(with_generator, backbone=tiny, only="library")
+        yield agent
+        agent.close()
+
+
+def test_a_generated_answer_is_streamed_checked_and_kept(generating: Agent, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    *pieces, reply = generating.reply_stream(say(generating, "when do you open"))
+    assert isinstance(reply, Reply)
+    assert "We open at nine. [1]" in reply.text
+    assert "".join(map(str, pieces)) == reply.text
+    assert "500" not in reply.text
+    assert reply.citations
+    assert reply.why["generator"]["used"]
+    assert generating.history(reply.conversation_id, "ann")[-1]["text"] == reply.text
+    assert "sk-not-to-be-seen" not in caplog.text + json.dumps(generating.ready())
+
+
+def test_what_a_stream_cannot_take_is_raised_at_its_first_piece(generating: Agent) -> None:
+    with pytest.raises(BadInputError):
+        next(generating.reply_stream(say(generating, "")))
+
+
+def test_without_a_generator_the_stream_is_the_reply(agent: Agent) -> None:
+    [reply] = agent.reply_stream(say(agent, "when do you open"))
+    assert isinstance(reply, Reply)
+    assert "generator" not in reply.why
+
+
+def test_personal_data_is_masked_in_the_log(agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    agent.reply(say(agent, "hello, i am ann@example.org"))
+    assert "hello, i am [email]" in caplog.text
+    assert "ann@example.org" not in caplog.text

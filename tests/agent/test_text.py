@@ -5,7 +5,7 @@ import time
 import pytest
 
 from agent.errors import BadInputError
-from agent.text import clean, has_words, redact
+from agent.text import clean, has_words
 
 
 @pytest.mark.parametrize(
@@ -71,32 +71,3 @@ def test_a_megabyte_of_combining_marks_is_refused_at_once() -> None:
 )
 def test_has_words(text: str, expected: bool) -> None:
     assert has_words(text) is expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("mail jo.doe+x@mail.example.org now", "mail [email] now"),
-        ("card 4111 1111 1111 1111.", "card [card]."),
-        ("4111-1111-1111-1111", "[card]"),
-        ("my 4111111111111112 is no card", "my 4111111111111112 is no card"),
-        ("iban de89 3704 0044 0532 0130 00 thanks", "iban [iban] thanks"),
-        ("GB82WEST12345698765432", "[iban]"),
-        ("GB83WEST12345698765432", "GB83WEST12345698765432"),
-        ("call +44 20 7946 0958!", "call [phone]!"),
-        ("call (020) 7946-0958", "call [phone]"),
-        ("020 7946 0958", "[phone]"),
-        ("415-555-0132", "[phone]"),
-        ("order 48213 of 2026-11-24, 3 items at 129.95", "order 48213 of 2026-11-24, 3 items at 129.95"),
-        ("version 1.2.3 costs 1.000.000", "version 1.2.3 costs 1.000.000"),
-    ],
-)
-def test_redact(text: str, expected: str) -> None:
-    assert redact(text) == expected
-
-
-def test_redact_is_quick_on_hostile_text() -> None:
-    began = time.perf_counter()
-    for hostile in ("a.b-" * 25_000, "0 " * 50_000, "AB12" * 25_000, "a@" * 50_000, "(0" * 50_000):
-        redact(hostile)
-    assert time.perf_counter() - began < 3

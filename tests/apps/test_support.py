@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from agent.dialogue.actions import ActionContext, ActionError, ActionResult, Actions, load_actions
+from agent.dialogue.dialogue import Dialogue
 from agent.dialogue.entities import extract
-from agent.dialogue.policy import Draft, Policy
-from agent.dialogue.router import Router
 from agent.dialogue.tracker import Tracker
+from agent.dialogue.turn import Draft
 from agent.domain import BUILT_IN, Domain
 from agent.types import Prediction
 from index.chunking import chunk
@@ -291,19 +291,18 @@ class Talk:
 
     def __init__(self, domain: Domain, actions: Actions, data: Path) -> None:
         self.domain = domain
-        self.policy = Policy(domain, actions, data, lambda: TODAY)
+        self.dialogue = Dialogue(domain, actions, data, lambda: TODAY)
         self.tracker = Tracker("c", "support")
         documents, _ = load_folder(FOLDER / "knowledge")
         self.passages = {d.id: chunk(d) for d in documents}
 
     def say(self, prediction: Prediction, article: str | None = None, score: float = 0.7) -> Draft:
-        entities = extract(prediction.text, self.domain, TODAY, self.tracker.expecting)
         hits = []
         for passage in self.passages[article] if article else []:
             sentence = passage.text.split(". ")[0]
             hits.append(Hit(passage, score, score, score, sentence, 0, len(sentence)))
-        route = Router(self.domain).route(prediction, self.tracker, entities, score if hits else None)
-        return self.policy.reply(route, prediction, self.tracker, entities, hits)
+        predictions = [replace(prediction, text=text) for text in self.dialogue.texts(prediction.text, self.tracker)]
+        return self.dialogue.reply(predictions, self.tracker, lambda *_: hits)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import functools
 
 import numpy as np
 
-from agent.learning.calibrate import fit_scope
 from agent.learning.evaluate import auroc
 from agent.model.scope import PARTS, ScopeScorer, strangeness
 from tests.bench import data, joint
@@ -15,14 +14,9 @@ from tests.bench.result import Result
 TARGET = 0.980
 
 
-@functools.cache
 def scorer() -> ScopeScorer:
     """Fitted to the train split and the in-scope validation split."""
-    model = joint.trained()
-    known = [row["text"] for row in data.table("clinc150/train.csv")]
-    held_out = data.labelled(data.table("clinc150/val.csv"), joint.CLINC, joint.labels(joint.CLINC))
-    labels = [row.labels[joint.CLINC] for row in held_out]
-    return fit_scope(model.read, joint.CLINC, known, [row.text for row in held_out], labels)
+    return joint.trained().scopes[joint.CLINC]
 
 
 @functools.cache
@@ -36,9 +30,8 @@ def test_parts() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         assert outputs.query is not None
         logits = outputs.logits[joint.CLINC].numpy()
         features = outputs.features[joint.CLINC].numpy()
-        found.append(
-            (strangeness(logits, features, outputs.query.numpy(), fitted.features, fitted.queries), logits.argmax(1))
-        )
+        parts = strangeness(logits, features, outputs.query.numpy(), fitted.features, fitted.queries)
+        found.append((parts, model.probabilities(outputs, joint.CLINC).argmax(1)))
     understood = found[0][1] == np.array([row.labels[joint.CLINC] for row in rows])
     return found[0][0], found[1][0], understood
 

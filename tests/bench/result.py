@@ -21,7 +21,8 @@ FOLDER = Path(__file__).parent / "results"
 @dataclass(frozen=True)
 class Result:
     name: str
-    figure: float
+    figure: float | None
+    """None where this machine cannot be measured; ``detail`` says why."""
     target: float
     ok: bool
     detail: dict[str, Any] = field(default_factory=dict)
@@ -29,15 +30,18 @@ class Result:
 
 
 def show(result: Result, seconds: float) -> None:
-    """Print a table, keep the result in ``results/NAME.json`` (a quick run is not kept), and print one line of JSON."""
+    """Print a table, keep the result in ``results/NAME.json``, and print one line of JSON.
+
+    A quick run is not kept, nor one that measured nothing.
+    """
     table = Table("what", "figure", title=result.name)
-    table.add_row("ours", f"{result.figure:.4f}")
+    table.add_row("ours", "not measured" if result.figure is None else f"{result.figure:.4f}")
     table.add_row("target", f"{result.target:.4f}")
     for name, value in result.detail.items():
         table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
     table.add_row("met", "yes" if result.ok else "NO")
     Console(width=120).print(table)
-    if not QUICK:
+    if not QUICK and result.figure is not None:
         FOLDER.mkdir(exist_ok=True)
         kept = asdict(result) | {
             "commit": _commit(),

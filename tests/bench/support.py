@@ -10,11 +10,12 @@ from agent.domain import Domain
 from agent.learning.evaluate import evaluate_model
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import recipe
+from agent.model.multitask import MultiTaskModel
 from agent.model.storage import read_manifest
 from agent.runtime import PASSAGES, open_index
 from agent.teach import dataset_of, documents_of, domain_of, load_champion, teach_app
 from agent.types import Prediction
-from index.knowledge import Hit
+from index.knowledge import Hit, KnowledgeIndex
 from tests.bench.data import QUICK
 from tests.bench.result import Result
 
@@ -34,21 +35,23 @@ def _first_document(hits: list[Hit], domain: Domain, prediction: Prediction) -> 
     return best.passage.document_id
 
 
-def measure() -> Result:
-    """Train with the default recipe if that was not done yet for these examples; then read the test split."""
-    where = settings()
+def trained(where: Settings) -> tuple[MultiTaskModel, KnowledgeIndex, Domain]:
+    """The model of the app's present examples, trained with the default recipe if that was not done yet."""
     domain = domain_of(where, APP)
     champion = ModelRegistry(where.data, APP).champion()
-    model = load_champion(where, APP) if champion else None
-    if model is not None:
-        index = open_index(domain, where.data, model.backbone)
-        wanted = dataset_of(domain, index, domain.folder).hash()
-        if champion is None or read_manifest(champion)["data"]["hash"] != wanted:
-            model = None
-    if model is None:
-        teach_app(where, APP, recipe(epochs=1) if QUICK else recipe(), fresh=False, promote=True)
+    if champion is not None:
         model = load_champion(where, APP)
         index = open_index(domain, where.data, model.backbone)
+        if read_manifest(champion)["data"]["hash"] == dataset_of(domain, index, domain.folder).hash():
+            return model, index, domain
+    teach_app(where, APP, recipe(epochs=1) if QUICK else recipe(), fresh=False, promote=True)
+    model = load_champion(where, APP)
+    return model, open_index(domain, where.data, model.backbone), domain
+
+
+def measure() -> Result:
+    """Read the test split with the trained model."""
+    model, index, domain = trained(settings())
     test = dataset_of(domain, index, domain.folder / "test")
     report = evaluate_model(model, test, documents_of(index))
     questions = [e for e in test.questions if e.document]

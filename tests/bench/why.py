@@ -11,10 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agent.learning.registry import ModelRegistry
 from agent.model.occlusion import leave_out, weigh
-from agent.runtime import open_index
-from agent.teach import dataset_of, domain_of, load_champion
+from agent.teach import dataset_of
 from tests.bench import support
 from tests.bench.data import QUICK
 from tests.bench.result import Result
@@ -28,12 +26,8 @@ MOST_PIECES = 64
 
 
 def measure() -> Result:
-    where = support.settings()
-    if ModelRegistry(where.data, support.APP).champion() is None:
-        support.measure()
-    model = load_champion(where, support.APP)
-    domain = domain_of(where, support.APP)
-    test = dataset_of(domain, open_index(domain, where.data, model.backbone), domain.folder / "test")
+    model, index, domain = support.trained(support.settings())
+    test = dataset_of(domain, index, domain.folder / "test")
     examples = [e for e in test.in_scope if MIN_WORDS <= len(e.text.split()) <= MOST_PIECES]
     if QUICK:
         examples = examples[:20]

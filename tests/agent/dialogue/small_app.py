@@ -173,7 +173,7 @@ def predict(
         out_of_scope=out_of_scope,
         out_of_scope_threshold=0.5,
         sentiment=Sentiment(mood, {mood: 0.9, others[0]: 0.05, others[1]: 0.05}),
-        query_vector=np.zeros(4, dtype=np.float32),
+        query_vector=np.full(4, 0.5, dtype=np.float32),
         model_version="test-1",
         unknown_share=unknown_share,
     )

@@ -2,11 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.dialogue.answers import best_answers, cite, excerpt
+from agent.dialogue.answers import best_answers, cite, span_around
 from agent.domain import Article, Domain
+from index.knowledge import Hit
 from tests.agent.dialogue.small_app import hit, predict
 
 LONG = "Loans last four weeks. You may renew them twice. They cost nothing. Fines start after that. Ask at the desk."
+
+
+def excerpt(found: Hit) -> str:
+    return found.passage.text[slice(*span_around(found.passage.text, found.start))]
 
 
 def test_the_sentence_comes_with_those_after_it() -> None:

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent.dialogue.actions import load_actions
-from agent.dialogue.entities import extract
-from agent.dialogue.policy import Draft, Policy
-from agent.dialogue.router import Router
+from agent.dialogue.dialogue import Dialogue
 from agent.dialogue.tracker import Tracker
+from agent.dialogue.turn import Draft
 from agent.domain import Domain, Handoff
 from agent.types import Prediction
 from index.knowledge import Hit
@@ -25,15 +24,15 @@ class Talk:
 
     def __init__(self, domain: Domain, data: Path) -> None:
         self.domain, self.data = domain, data
-        self.policy = Policy(domain, load_actions(domain.folder), data, lambda: date(2026, 11, 24))
+        self.dialogue = Dialogue(domain, load_actions(domain.folder), data, lambda: date(2026, 11, 24))
         self.tracker = Tracker("conversation", domain.name)
 
     def say(self, prediction: Prediction, hits: Sequence[Hit] = ()) -> Draft:
         self.tracker = Tracker.from_dict(json.loads(json.dumps(self.tracker.to_dict())))
-        entities = extract(prediction.text, self.domain, date(2026, 11, 24), self.tracker.expecting)
-        best = hits[0].score if hits else None
-        route = Router(self.domain).route(prediction, self.tracker, entities, best)
-        return self.policy.reply(route, prediction, self.tracker, entities, hits)
+        texts = self.dialogue.texts(prediction.text, self.tracker)
+        # Whatever else is read of the message, the model is made to find the same in it.
+        predictions = [replace(prediction, text=text) for text in texts]
+        return self.dialogue.reply(predictions, self.tracker, lambda *_: hits)
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ def test_anger_is_met_with_other_words_and_a_person(talk: Talk) -> None:
     draft = talk.say(predict("a fine!!", "fines", mood="negative"), [hit("Fines are small.", document="fines")])
     assert "I am sorry about the fine:" in draft.text
     assert "Talk to a person" in [q.title for q in draft.quick_replies]
-    calm = talk.say(predict("a fine", "fines"), [hit("Fines are small.", document="fines")])
+    calm = talk.say(predict("a fine", "fines"), [hit("They start after a week.", document="fines", number=2)])
     assert "About fines:" in calm.text
     assert calm.quick_replies == ()
 
@@ -112,7 +111,10 @@ def test_an_action_asks_for_its_slot_then_acts_and_remembers(talk: Talk) -> None
     assert asked.route.kind == "action"
     assert asked.text.endswith(("Which card?", "What is the card's number?"))
     assert talk.say(predict("1234", "person", 0.3)).text == "Card C-1234: due on Friday."
-    assert talk.say(predict("and now?", "loan_status")).text == "Card C-1234: due on Friday."
+    again = talk.say(predict("and now?", "loan_status"))
+    assert again.text.endswith("Card C-1234: due on Friday.")
+    assert again.text != "Card C-1234: due on Friday."
+    assert "Talk to a person" in [q.title for q in again.quick_replies]
 
 
 def test_a_value_that_the_action_refuses_is_asked_for_again_then_a_person_helps(talk: Talk) -> None:
@@ -241,3 +243,111 @@ def test_a_success_between_two_failures_forgives_the_first(talk: Talk) -> None:
     talk.say(predict("when do you open", "hours"))
     talk.say(predict("hello", "greeting"))
     assert talk.say(predict("late", "hours", 0.4, "fines", rest=0.35)).route.kind == "clarify"
+
+
+def test_a_question_asked_again_gets_the_next_sentences_then_a_person(talk: Talk) -> None:
+    long = "Loans last four weeks. You may renew twice. It is free. Fines start after that. Ask at the desk."
+    hits = [hit(long, document="opening")]
+    first = talk.say(predict("when do you open", "hours"), hits)
+    second = talk.say(predict("when do you open", "hours"), hits)
+    third = talk.say(predict("when do you open", "hours"), hits)
+    assert "Loans last four weeks." in first.text
+    assert "Loans last four weeks." not in second.text
+    assert "Fines start after that. Ask at the desk. [1]" in second.text
+    assert second.citations[0].sentence == "Fines start after that."
+    assert not any(sentence in third.text for sentence in long.split(". "))
+    assert [c.passage_id for c in third.citations] == ["opening#1"]
+    assert "Talk to a person" in [q.title for q in third.quick_replies]
+
+
+def test_a_question_asked_again_gets_another_passage_of_the_article(talk: Talk) -> None:
+    hits = [hit(), hit("We stay open on holidays.", number=2, score=0.6)]
+    talk.say(predict("when do you open", "hours"), hits)
+    again = talk.say(predict("when do you open", "hours"), hits)
+    assert "We stay open on holidays. [1]" in again.text
+    assert "nine" not in again.text
+
+
+def test_a_correction_of_an_earlier_slot_is_no_value_for_the_one_asked_for(talk: Talk) -> None:
+    talk.say(predict("reserve emma on card 1234", "reserve"))
+    corrected = talk.say(predict("sorry, I meant middlemarch", "person", 0.3))
+    assert corrected.text.endswith("Any note?")
+    assert talk.tracker.form is not None
+    assert talk.tracker.form.slots == {"card": "C-1234", "book": "Middlemarch"}
+
+
+def test_a_free_text_that_names_something_changes_no_other_slot(talk: Talk) -> None:
+    talk.say(predict("reserve emma on card 1234", "reserve"))
+    summary = talk.say(predict("leave it beside middlemarch on the shelf", "person", 0.3))
+    assert "- Book: **Emma**\n- Note: **leave it beside middlemarch on the shelf**" in summary.text
+
+
+def test_a_question_that_a_passage_alone_makes_clear_is_answered_within_a_form(talk: Talk) -> None:
+    talk.say(predict("reserve emma", "reserve"))
+    aside = talk.say(predict("what is on the back of it?", "reserve", 0.4), [hit(score=0.6)])
+    assert (aside.route.kind, aside.citations[0].passage_id) == ("answer", "opening#1")
+    assert "your reservation" in aside.text
+    assert talk.tracker.failures == 0
+
+
+def test_a_question_about_something_else_is_refused_within_a_form(talk: Talk) -> None:
+    talk.say(predict("reserve emma on card 1234", "reserve"))
+    refused = talk.say(predict("who won the football?", "hours", 0.3, out_of_scope=0.9))
+    assert refused.route.kind == "refuse"
+    assert refused.text.endswith("Any note?")
+    assert talk.tracker.expecting == "note"
+
+
+def test_two_wishes_are_answered_in_order_and_a_question_comes_last(talk: Talk) -> None:
+    both = talk.dialogue.texts("where is my book and when do you open", talk.tracker)
+    intents = ("loan_status", "loan_status", "hours")
+    predictions = [predict(text, intent) for text, intent in zip(both, intents, strict=True)]
+    draft = talk.dialogue.reply(predictions, talk.tracker, lambda *_: [hit()])
+    assert draft.route.options == ("loan_status", "hours")
+    assert "We open at nine. We close at six. [1]" in draft.text
+    assert draft.text.endswith(("Which card?", "What is the card's number?"))
+    assert draft.text.count("card") == 1
+    assert talk.tracker.turns == 1
+
+
+def test_a_second_wish_that_needs_answers_too_waits_for_the_first(talk: Talk) -> None:
+    both = talk.dialogue.texts("where is my book and can you keep emma for me", talk.tracker)
+    intents = ("loan_status", "loan_status", "reserve")
+    predictions = [predict(text, intent) for text, intent in zip(both, intents, strict=True)]
+    assert "card" in talk.dialogue.reply(predictions, talk.tracker, lambda *_: []).text
+    done = talk.say(predict("1234", "person", 0.3))
+    assert done.text.startswith("Card C-1234: due on Friday.")
+    assert done.text.endswith("Any note?")
+    assert talk.tracker.form is not None
+    assert talk.tracker.form.slots == {"card": "C-1234", "book": "Emma"}
+
+
+def test_a_wish_that_waits_is_dropped_with_the_first(talk: Talk) -> None:
+    both = talk.dialogue.texts("where is my book and can you keep emma for me", talk.tracker)
+    intents = ("loan_status", "loan_status", "reserve")
+    predictions = [predict(text, intent) for text, intent in zip(both, intents, strict=True)]
+    talk.dialogue.reply(predictions, talk.tracker, lambda *_: [])
+    talk.say(predict("never mind", "greeting", 0.3))
+    assert talk.tracker.form is None
+    assert talk.tracker.later is None
+
+
+def test_a_correction_repeats_the_last_wish_however_sure_the_model_is_of_another(talk: Talk) -> None:
+    talk.say(predict("where is the book of card 1234", "loan_status"))
+    assert talk.say(predict("no, 5678", "fines", 0.9)).text == "Card C-5678: due on Friday."
+
+
+def test_a_remembered_value_that_ends_the_form_is_asked_for_anew(talk: Talk) -> None:
+    talk.say(predict("hello from card 0000", "greeting"))
+    draft = talk.say(predict("reserve emma", "reserve"))
+    assert draft.text.startswith("That card is closed.")
+    assert draft.text.endswith(("Which card?", "What is the card's number?"))
+    assert talk.tracker.form is not None
+    assert talk.tracker.form.slots == {"book": "Emma"}
+    assert talk.say(predict("1234", "person", 0.95)).text.endswith("Any note?")
+
+
+def test_a_bare_number_is_no_wish_whatever_the_model_makes_of_it(talk: Talk) -> None:
+    assert talk.say(predict("1234", "person", 0.95)).route.intent == "loan_status"
+    talk.say(predict("when do you open", "hours"), [hit()])
+    assert talk.say(predict("c-5678.", "person", 0.95)).route.intent == "loan_status"

@@ -2,11 +2,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from agent.learning.calibrate import _threshold_by_balance, _threshold_by_loss, fit_scope, fit_temperature
+from agent.learning.calibrate import (
+    VOTE_WEIGHTS,
+    _threshold_by_balance,
+    _threshold_by_loss,
+    fit_intent,
+    fit_temperature,
+    fit_vote,
+)
 from agent.model.backbone import Backbone
-from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
-from agent.model.scope import ScopeScorer, nearest, strangeness
+from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel, Outputs
+from agent.model.scope import nearest, strangeness
 
 
 def test_the_temperature_undoes_overconfidence() -> None:
@@ -51,13 +59,29 @@ def test_the_balanced_threshold_parts_two_kinds() -> None:
 
 
 @pytest.mark.parametrize("outsiders", [[], ["moon landing fake " * n for n in range(1, 25)]])
-def test_the_scorer_is_bounded_and_remembers_the_training_texts(tiny: Backbone, outsiders: list[str]) -> None:
+def test_an_intent_head_is_fitted_in_place(tiny: Backbone, outsiders: list[str]) -> None:
     model = MultiTaskModel(tiny, ModelSpec({"intent": HeadSpec("intent", ("a", "b")), "query": HeadSpec("query")}))
     known = ["where is my parcel", "charged twice", "late order", "wrong card"]
-    scorer = fit_scope(model.read, "intent", known, ["where is my order", "card charged"], [0, 1], outsiders)
-    model.scopes["intent"] = scorer
+    fit_intent(model, "intent", known, [0, 1, 0, 1], ["where is my order", "card charged"], [0, 1], outsiders)
     scores = [p.out_of_scope for p in model.predict([*known, "weather", ""])]
     assert all(0 <= s <= 1 for s in scores)
+    scorer, vote = model.scopes["intent"], model.votes["intent"]
     assert scorer.queries.shape == (4, 32)
     assert all(w >= 0 for w in scorer.weights)
-    assert ScopeScorer.THRESHOLD == 0.5
+    assert np.array_equal(scorer.queries, vote.queries)
+    assert vote.labels.tolist() == [0, 1, 0, 1]
+    assert model.temperatures["intent"] > 0
+
+
+def outputs(logits: list[list[float]], queries: list[list[float]]) -> Outputs:
+    return Outputs({"intent": torch.tensor(logits)}, {}, torch.tensor(queries))
+
+
+def test_the_vote_weighs_as_much_as_it_helps_on_held_out_data() -> None:
+    memory = outputs([[0.0, 0.0]] * 2, [[1.0, 0.0], [0.0, 1.0]])
+    queries = [[1.0, 0.0], [0.0, 1.0]] * 10
+    misled = outputs([[0.0, 2.0], [2.0, 0.0]] * 10, queries)
+    _, helpful = fit_vote(memory, [0, 1], misled, [0, 1] * 10, "intent")
+    assert helpful.weight == max(VOTE_WEIGHTS)
+    _, harmful = fit_vote(memory, [1, 0], outputs([[2.0, 0.0], [0.0, 2.0]] * 10, queries), [0, 1] * 10, "intent")
+    assert harmful.weight == 0

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from agent.learning import evaluate
-from agent.learning.calibrate import fit_scope
+from agent.learning.calibrate import fit_intent
 from agent.learning.data import Dataset
 from agent.learning.evaluate import (
     Report,
@@ -250,7 +250,7 @@ def test_a_report_survives_json_and_refuses_what_is_none(tiny: Backbone) -> None
     torch.manual_seed(0)
     model = MultiTaskModel(tiny, ModelSpec(heads | {"query": HeadSpec("query")}), version="3")
     known = ["where is my parcel", "charged twice", "late order", "wrong card"]
-    model.scopes["intent"] = fit_scope(model.read, "intent", known, ["where is my order", "card charged"], [0, 1])
+    fit_intent(model, "intent", known, [0, 1, 0, 1], ["where is my order", "card charged"], [0, 1])
     examples = [
         Example("where is the box", intent="a", sentiment="neutral", document="box"),
         Example("card charged twice", intent="b", sentiment="negative"),

@@ -51,25 +51,44 @@ def test_a_new_app_answers_without_training(registry: ModelRegistry, tiny: Backb
     assert share_right(folder, tiny, dataset) > 0.9
     model = load_model(folder, tiny)
     assert set(model.temperatures) == {"intent", "sentiment"}
-    assert len(Memory.load(folder).examples) == len(dataset.split()[0].in_scope)
+    memory = Memory.load(folder)
+    assert len(memory.examples) == len(dataset.split()[0].in_scope)
+    vote = model.votes["intent"]
+    assert np.array_equal(vote.queries, memory.queries)
+    assert [INTENTS[i] for i in vote.labels] == [e.intent for e in memory.examples]
     [query] = [p.query_vector for p in model.predict(["where is my parcel"])]
     assert np.allclose(query, tiny.encode(["where is my parcel"], "query")[0], atol=1e-5)
     labels = [p.sentiment.label for p in model.predict([e.text for e in FEELINGS]) if p.sentiment]
     assert np.mean([label == e.sentiment for label, e in zip(labels, FEELINGS, strict=True)]) > 0.7
 
 
-def test_each_stage_follows_from_what_the_champion_says(registry: ModelRegistry, tiny: Backbone) -> None:
+def test_each_stage_follows_from_the_versions_there_are(registry: ModelRegistry, tiny: Backbone) -> None:
     dataset = examples(INTENTS)
     few = dataset.sample(4)
-    assert next_stage(None, dataset, INTENTS) == "first"
+    assert next_stage(registry, None, dataset, INTENTS) == "first"
     first = probe_version(registry, first_model(tiny, few, INTENTS), Memory.empty(), few, INTENTS)
-    assert next_stage(first, dataset, INTENTS) == "probe"
+    assert next_stage(registry, first, dataset, INTENTS) == "probe"
     second = probe_version(registry, load_model(first, tiny).eval(), Memory.load(first), dataset, INTENTS)
-    assert next_stage(second, dataset, INTENTS) == "adapter"
+    assert next_stage(registry, second, dataset, INTENTS) == "adapter"
+    assert next_stage(registry, first, dataset, INTENTS) is None, "it was chosen although the second one is there"
     trained = train_version(registry, tiny, dataset, INTENTS, {}, recipe(rank=2, epochs=1))
-    assert next_stage(trained, dataset, INTENTS[::-1]) is None
-    assert next_stage(trained, examples([*INTENTS, "greeting"]), [*INTENTS, "greeting"]) == "probe"
+    assert next_stage(registry, trained, dataset, INTENTS[::-1]) is None
+    assert next_stage(registry, second, dataset, INTENTS) is None, "it was chosen although the trained one is there"
+    more = [*INTENTS, "greeting"]
+    assert next_stage(registry, trained, examples(more), more) == "probe"
     assert [v.name for v in registry.versions()] == ["1", "2", "3"]
+
+
+def test_a_version_follows_the_one_that_it_was_made_after_and_no_other(registry: ModelRegistry, tiny: Backbone) -> None:
+    dataset = examples(INTENTS)
+    first, second = (
+        probe_version(registry, first_model(tiny, dataset, INTENTS), Memory.empty(), dataset, INTENTS) for _ in range(2)
+    )
+    assert registry.follow(None, first.name)
+    assert not registry.follow(None, second.name)
+    assert registry.champion() == first
+    assert registry.follow(first, second.name)
+    assert registry.champion() == second
 
 
 def test_a_new_intent_joins_a_trained_model_which_loses_nothing(
@@ -95,6 +114,7 @@ def test_a_new_intent_joins_a_trained_model_which_loses_nothing(
     assert (folder / "adapter.safetensors").read_bytes() == (trained / "adapter.safetensors").read_bytes()
     greetings = Dataset(tuple(Example(text, intent="greeting") for text in MORE["greeting"]))
     assert share_right(folder, tiny, greetings) > 0.8
+    assert now.index("greeting") in load_model(folder, tiny).votes["intent"].labels
     assert share_right(folder, tiny, before) >= share_right(trained, tiny, before) - 0.05
     assert load_model(folder, tiny).temperatures["sentiment"] == load_model(trained, tiny).temperatures["sentiment"]
 

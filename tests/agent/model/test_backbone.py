@@ -9,7 +9,7 @@ import torch
 
 from agent.errors import BackboneError
 from agent.model import backbone as module
-from agent.model.backbone import Backbone, EmbeddingRecipe, length_batches
+from agent.model.backbone import Backbone, EmbeddingRecipe
 from tests.conftest import make_backbone_folder
 
 
@@ -47,13 +47,6 @@ def test_the_hash_names_weights_and_recipe(tmp_path: Path, tiny: Backbone) -> No
     other_weights = Backbone.load(str(make_backbone_folder(tmp_path / "other", seed=1)), "cpu")
     assert len({tiny.hash, pooled_otherwise.hash, other_weights.hash}) == 3
     assert same.hash == tiny.hash
-
-
-def test_unknown_share(tiny: Backbone) -> None:
-    assert tiny.unknown_share("where is my parcel") == 0
-    assert tiny.unknown_share("我的包裹") == 1
-    assert tiny.unknown_share("order 我") == 0.5
-    assert tiny.unknown_share("") == 0
 
 
 def test_changed_bundled_weights_are_refused(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,11 +92,18 @@ def test_no_text_is_longer_than_the_encoder_takes(tiny: Backbone) -> None:
     assert tiny.tokenize(long, max_length=8).ids.shape == (1, 8)
 
 
-def test_length_batches_keep_to_the_budget_and_cover_every_row() -> None:
-    lengths = [5, 3, 40, 8, 8, 1]
-    batches = list(length_batches(lengths, token_budget=16))
-    assert sorted(i for batch in batches for i in batch) == list(range(6))
-    assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= 16 for b in batches)
+def test_the_last_token_of_each_text_is_pooled(tmp_path: Path) -> None:
+    folder = make_backbone_folder(tmp_path)
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_lasttoken": true}')
+    backbone = Backbone.load(str(folder), "cpu")
+    batch = backbone.tokenize(["boots", "where is my parcel"])
+    states = backbone.encoder(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+    last = torch.nn.functional.normalize(torch.stack([states[0, 2], states[1, 5]]), dim=-1)
+    assert np.allclose(backbone.encode(["boots", "where is my parcel"]), last.numpy(), atol=1e-6)
+
+
+def test_buckets_end_with_the_longest_text_there_is(tiny: Backbone) -> None:
+    assert tiny.buckets == (16, 32)
 
 
 @pytest.mark.real

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -11,6 +12,7 @@ from agent.errors import BusyError, UnknownAppError
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine
 from agent.model.multitask import MultiTaskModel
+from agent.model.tokens import TokenReader, Tokens
 from agent.types import Prediction
 from tests.agent.model.test_multitask import make_model
 
@@ -22,11 +24,13 @@ class Held(MultiTaskModel):
     entered: threading.Event
     seen: list[list[str]]
 
-    def predict(self, texts: Sequence[str], head: str = "intent") -> list[Prediction]:
+    def predict(
+        self, texts: Sequence[str], head: str = "intent", *, tokens: Sequence[Tokens] | None = None
+    ) -> list[Prediction]:
         self.entered.set()
         assert self.gate.wait(10)
         self.seen.append(list(texts))
-        return super().predict(texts, head)
+        return super().predict(texts, head, tokens=tokens)
 
 
 def held(tiny: Backbone, version: str = "1") -> Any:
@@ -131,11 +135,64 @@ def test_two_apps_are_never_in_one_batch(engine: InferenceEngine, tiny: Backbone
     assert other.seen == [["order"]]
 
 
-def test_a_failing_model_fails_the_request_and_not_the_engine(engine: InferenceEngine, tiny: Backbone) -> None:
+def test_a_request_whose_client_has_gone_is_not_read(engine: InferenceEngine, tiny: Backbone) -> None:
+    model = serve_held(engine, tiny)
+    left = threading.Event()
+    first = engine.submit("support", ["hello"], left.is_set)
+    assert model.entered.wait(10)
+    gone = engine.submit("support", ["boots"], left.is_set)
+    still_there = engine.submit("support", ["tent"])
+    left.set()
+    model.gate.set()
+    assert first.result(10)[0].text == "hello"
+    assert still_there.result(10)[0].text == "tent"
+    with pytest.raises(CancelledError):
+        gone.result(10)
+    assert model.seen == [["hello"], ["tent"]]
+    assert engine.state().waiting == 0
+
+
+def test_a_message_is_tokenised_once_and_by_who_brings_it(
+    engine: InferenceEngine, tiny: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine.swap("support", make_model(tiny))
-    with pytest.raises((TypeError, ValueError)):
-        engine.predict("support", ["hello", 3])  # type: ignore[list-item]
+    read = TokenReader.read
+    seen: list[tuple[list[str], str]] = []
+
+    def counted(self: TokenReader, texts: Sequence[str], prompt: str = "") -> list[Tokens]:
+        seen.append((list(texts), threading.current_thread().name))
+        return read(self, texts, prompt)
+
+    monkeypatch.setattr(TokenReader, "read", counted)
+    prediction = engine.predict("support", ["where is my parcel"])[0]
+    assert seen == [(["where is my parcel"], threading.current_thread().name)]
+    assert prediction.unknown_share == 0
+    assert not prediction.truncated
+
+
+def test_a_swap_tries_a_batch_of_every_length_first(engine: InferenceEngine, tiny: Backbone) -> None:
+    model = held(tiny)
+    engine.swap("support", model)
+    assert [tiny.token_counts(batch) for batch in model.seen] == [[length] for length in tiny.buckets]
+
+
+def test_a_failing_model_fails_the_request_and_not_the_engine(
+    engine: InferenceEngine, tiny: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make_model(tiny)
+    engine.swap("support", model)
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "forward", Mock(side_effect=RuntimeError("no memory")))
+        with pytest.raises(RuntimeError, match="no memory"):
+            engine.predict("support", ["hello"])
     assert engine.predict("support", ["hello"])[0].text == "hello"
+    assert engine.state().waiting == 0
+
+
+def test_a_text_that_is_none_never_reaches_the_queue(engine: InferenceEngine, tiny: Backbone) -> None:
+    engine.swap("support", make_model(tiny))
+    with pytest.raises(TypeError):
+        engine.predict("support", ["hello", 3])  # type: ignore[list-item]
     assert engine.state().waiting == 0
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from agent.errors import ModelError
-from agent.learning.calibrate import fit_scope
+from agent.learning.calibrate import fit_intent
 from agent.learning.registry import ModelRegistry
 from agent.model.adapters import AdapterConfig
 from agent.model.backbone import Backbone
@@ -90,10 +91,9 @@ def test_an_unknown_head_lists_those_there(tiny: Backbone) -> None:
 def saved(tiny: Backbone, folder: Path) -> MultiTaskModel:
     model = make_model(tiny)
     memory = [Example("where is my parcel", intent="track"), Example("hello", intent="hello")]
-    model.temperatures = {"intent": 1.7, "sentiment": 0.8}
-    model.scopes["intent"] = fit_scope(
-        model.read, "intent", [e.text for e in memory], ["my order", "hello you"], [0, 2]
-    )
+    model.temperatures = {"sentiment": 0.8}
+    fit_intent(model, "intent", [e.text for e in memory], [0, 2], ["my order", "hello you"], [0, 2])
+    model.votes["intent"] = replace(model.votes["intent"], weight=0.3)
     save_model(model, folder, memory=memory, record={"seed": 3, "figures": {"accuracy": 0.5}})
     return model
 

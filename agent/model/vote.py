@@ -1,0 +1,49 @@
+"""What the nearest training examples say of a message's intent, beside what the head says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourVote:
+    """A vote of the NEIGHBOURS nearest training examples in the query space, blended with the head's probabilities
+    (as kNN-LM does, Khandelwal et al. 2020).
+
+    The query space stays near the frozen one, so that the vote errs on other texts than the head, which was trained
+    on the same examples.
+    """
+
+    queries: Matrix
+    """Query vectors of the training examples, (N, D), unit length."""
+    labels: NDArray[np.int64]
+    """Their intents, (N,), as places in the head's labels."""
+    weight: float
+    """Of the vote in the blend, 0 to 1; fitted on held-out data."""
+
+    NEIGHBOURS = 20
+    TEMPERATURE = 0.05
+    """Of the softmax over the neighbours' cosines. On a fifth of banking77's training file and on a quarter of the
+    support app's, held out, 10 to 80 neighbours and 0.02 to 0.05 differ by less than a point."""
+
+    def shares(self, queries: Matrix, labels: int) -> Matrix:
+        """(N, D) -> each label's share of the vote, (N, ``labels``); rows sum to 1."""
+        k = min(self.NEIGHBOURS, len(self.queries))
+        shares = np.zeros((len(queries), labels), np.float32)
+        for start in range(0, len(queries), 512):
+            cosines = queries[start : start + 512] @ self.queries.T
+            near = np.argpartition(cosines, len(self.queries) - k, axis=1)[:, len(self.queries) - k :]
+            weights = np.exp((np.take_along_axis(cosines, near, axis=1) - 1) / self.TEMPERATURE)
+            rows = np.arange(len(cosines))[:, None] + start
+            np.add.at(shares, (rows, self.labels[near]), weights)
+        return shares / shares.sum(1, keepdims=True)  # type: ignore[no-any-return]
+
+    def blended(self, probabilities: Matrix, queries: Matrix) -> Matrix:
+        """Probabilities of the head and the vote together, (N, L)."""
+        shares = self.shares(queries, probabilities.shape[1])
+        return (1 - self.weight) * probabilities + self.weight * shares
