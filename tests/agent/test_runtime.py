@@ -107,10 +107,10 @@ def test_why_an_answer_was_given(agent: Agent) -> None:
 
 
 def test_intents_that_the_app_has_no_longer_are_left_out(agent: Agent, settings: Settings) -> None:
-    file = settings.apps[0] / "domain.toml"
-    text = file.read_text()
-    start = text.index("[intents.greeting]")
-    file.write_text(text[:start] + text[text.index("\n[", start) :])
+    for name in ("domain.toml", "examples.jsonl"):
+        file = settings.apps[0] / name
+        text = file.read_text().replace("[intents.greeting]", "[intents.hello]")
+        file.write_text(text.replace('"intent": "greeting"', '"intent": "hello"'))
     agent.reload("library")
     reply = agent.reply(say(agent, "hello there"))
     assert reply.model_version == "1"
