@@ -16,6 +16,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 
 from agent.config import Settings
 from agent.errors import LockedError, SwitchboardError
@@ -150,13 +152,18 @@ def main() -> None:
             raise KeyboardInterrupt from None
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
+    transformers.logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+    status = 0
     try:
         study(order, say, over.is_set)
     except (SwitchboardError, KnowledgeError, OSError) as error:
         say({"failed": str(error)})
-        sys.exit(1)
+        status = 1
     except KeyboardInterrupt:
-        sys.exit(130)
+        status = 130
+    # All files are closed by now; the interpreter's own end, with PyTorch's threads, may hang for seconds.
+    os._exit(status)
 
 
 if __name__ == "__main__":
