@@ -148,7 +148,7 @@ class WhyOut(BaseModel):
     handover: dict[str, Any] | None = Field(description="What a person who takes over is told.")
     passages: list[PassageScoreOut] = Field(description="Best first, whether cited or not.")
     unknown_share: float = Field(description="Share of the text's tokens that the model does not know.")
-    generator: dict[str, Any] | None = Field(None, description="How the generated text fared, if there is any.")
+    generator: dict[str, Any] | None = Field(description="How the generated text fared, if there is any.")
     nearest: list[NeighbourOut] | None = Field(description="Nearest training examples, nearest first.")
     words: list[WordOut] | None = Field(description="The weightiest first.")
     note: str = Field(description="Why `nearest` and `words` are null, or what they do not take into account.")
@@ -265,6 +265,7 @@ WHY_EXAMPLE: dict[str, Any] = {
     "handover": None,
     "passages": [{"id": "returns#2", "title": "Returns", "score": 0.81, "dense": 0.84, "lexical": 0.71}],
     "unknown_share": 0.0,
+    "generator": None,
     "nearest": [{"text": "may i send back shoes i wore", "intent": "return_policy", "cosine": 0.91}],
     "words": [
         {"text": "return", "start": 6, "end": 12, "weight": 0.52},

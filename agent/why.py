@@ -42,6 +42,7 @@ def why(
         "text": turn.text,
         "model_version": turn.model_version,
         "route": turn.route,
+        "generator": None,
         **turn.why,
         "nearest": None,
         "words": None,

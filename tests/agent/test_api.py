@@ -336,7 +336,16 @@ def test_every_call_is_documented_with_its_errors_and_examples(http: TestClient)
     openapi = http.get("/openapi.json").json()
     paths = openapi["paths"]
     assert set(paths) == {
-        *("/v1/messages", "/v1/feedback", "/v1/predict", "/v1/search", "/v1/apps", "/healthz", "/readyz")
+        *(
+            "/v1/messages",
+            "/v1/messages/{message_id}/why",
+            "/v1/feedback",
+            "/v1/predict",
+            "/v1/search",
+            "/v1/apps",
+            "/healthz",
+            "/readyz",
+        )
     }
     posts = [paths[f"/v1/{name}"]["post"] for name in ("messages", "feedback", "predict", "search")]
     for post in posts:
