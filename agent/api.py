@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 from itertools import chain
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -154,6 +154,44 @@ def create_router(agent: Service) -> APIRouter:
         the message again without each of its words."""
         return JSONResponse(agent.why(message_id, client_of(request).id))
 
+    @router.get(
+        "/conversations",
+        tags=["chat"],
+        summary="The client's own conversations",
+        response_model=schema.ConversationsOut,
+        responses=_problems(404),
+    )
+    def conversations(
+        request: Request,
+        app: Annotated[str | None, Query(max_length=100, description="Only those with this app.")] = None,
+        limit: Annotated[int, Query(ge=1, le=schema.MOST_CONVERSATIONS, description="Most to return.")] = 50,
+    ) -> dict[str, Any]:
+        """The last used first. A client is known by its cookie or its key; without either there are none."""
+        wanted = None if app is None else known(app)
+        return {"conversations": agent.conversations(client_of(request).id, wanted, limit)}
+
+    @router.get(
+        "/conversations/{conversation_id}/messages",
+        tags=["chat"],
+        summary="What was said in a conversation",
+        response_model=schema.StoredMessagesOut,
+        responses=_problems(404),
+    )
+    def conversation_messages(conversation_id: str, request: Request) -> dict[str, Any]:
+        """Both sides' messages in order, for the conversation's own client."""
+        return {"messages": agent.history(conversation_id, client_of(request).id)}
+
+    @router.delete(
+        "/conversations/{conversation_id}",
+        tags=["chat"],
+        summary="Delete a conversation for good",
+        status_code=204,
+        responses=_problems(404, 507),
+    )
+    def delete_conversation(conversation_id: str, request: Request) -> None:
+        """Its text, what the model read in it and what was said of its replies are overwritten, not just hidden."""
+        agent.delete_conversation(conversation_id, client_of(request).id)
+
     @router.post(
         "/feedback",
         tags=["chat"],
@@ -200,7 +238,7 @@ def create_router(agent: Service) -> APIRouter:
 
     @router.get("/apps", tags=["chat"], summary="The installed apps")
     def apps() -> list[dict[str, Any]]:
-        """Name, title, description, greeting, examples, colour and model version of each.
+        """Name, title, description, greeting, examples, colour, locale and model version of each.
 
         `training` is null, or `step` of `total` of the training that goes on in the background (`total` is 0 until
         it is known).

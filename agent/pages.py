@@ -27,16 +27,29 @@ _TAGS = {
 }
 _BLOCK_START = re.compile(r"[ \t]*(?:[-*+]|\d+[.)]|#{1,6}|>)[ \t]+")
 
+_FIELDS = "<tr><th>field<th>type<th>what</tr>"
 _STYLE = """
-:root { color-scheme: light dark; }
-body { font: 1rem/1.6 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; }
-.passage { border-left: .25rem solid #3b82f6; padding-left: 1rem; margin-left: -1.25rem; outline: none; }
+:root { color-scheme: light dark; --soft: light-dark(#59616e, #a5aebb); --line: light-dark(#e2e5ea, #31363f);
+  --sunken: light-dark(#f4f5f7, #1e2127); }
+body { margin: 0; background: light-dark(#fff, #14161a); color: light-dark(#1b1f24, #e8eaed);
+  font: 1.0313rem/1.65 ui-sans-serif, system-ui, sans-serif; }
+main { max-width: 42rem; margin: 0 auto; padding: clamp(1.5rem, 6vw, 4rem) 1.25rem 6rem; overflow-wrap: anywhere; }
+h1, h2, h3 { line-height: 1.25; letter-spacing: -.015em; } h1 { font-size: 1.75rem; margin: 0 0 1.5rem; }
+h2 { font-size: 1.25rem; margin: 2rem 0 .5rem; }
+a { color: light-dark(#1d4ed8, #8ab4f8); text-underline-offset: .2em; }
+.passage { margin: 1.5rem -1.25rem; padding: .25rem 1.25rem; border-left: .25rem solid light-dark(#3b82f6, #8ab4f8);
+  border-radius: .25rem; background: var(--sunken); outline: none; }
 .plain { white-space: pre-line; }
-.about { color: GrayText; }
-mark { background: #fde68a; color: #1f2937; padding: .05em .1em; }
-pre { background: color-mix(in srgb, CanvasText 8%, Canvas); padding: .75rem; overflow-x: auto; border-radius: .25rem; }
-table { border-collapse: collapse; } td, th { border: 1px solid GrayText; padding: .25rem .5rem; text-align: left; }
-section.call { border-top: 1px solid GrayText; margin-top: 2rem; }
+.about { margin: 0 0 .75rem; color: var(--soft); font-size: .875rem; }
+mark { padding: .1em .15em; border-radius: .2em; background: light-dark(#ffeaae, #574512);
+  color: light-dark(#3a2c00, #fff3cf); scroll-margin: 33vh; }
+code { font: .875em ui-monospace, "Cascadia Code", Menlo, Consolas, monospace; }
+pre { padding: .875rem 1rem; border-radius: .625rem; background: var(--sunken); white-space: pre-wrap;
+  line-height: 1.5; }
+table { width: 100%; border-collapse: collapse; font-size: .9375rem; }
+td, th { padding: .4375rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+blockquote { margin: 1rem 0; padding-left: 1rem; border-left: .1875rem solid var(--line); color: var(--soft); }
+section.call { margin-top: 2.5rem; padding-top: .5rem; border-top: 1px solid var(--line); }
 """
 
 
@@ -49,8 +62,11 @@ def parse_span(text: str | None, length: int) -> tuple[int, int] | None:
     return (start, end) if start < end <= length else None
 
 
-def knowledge_page(passage: Passage, document: str, span: tuple[int, int] | None) -> str:
-    """The document with the passage set off and the characters ``span`` of the passage highlighted."""
+def knowledge_page(passage: Passage, document: str, span: tuple[int, int] | None, locale: str) -> str:
+    """The document with the passage set off and the characters ``span`` of the passage highlighted.
+
+    The address's fragment ``#sentence`` leads to the highlight; ``locale`` is the document's language tag.
+    """
     before, after = "", ""
     if document[passage.start : passage.end] == passage.text:
         before, after = document[: passage.start], document[passage.end :]
@@ -61,7 +77,7 @@ def knowledge_page(passage: Passage, document: str, span: tuple[int, int] | None
     where = " \u203a ".join(passage.heading_path)
     page = f", page {passage.page}" if passage.page is not None else ""
     about = escape(" \u00b7 ".join(part for part in (where, passage.source + page) if part))
-    # autofocus brings the passage into view without a script.
+    # Where the address names no sentence, autofocus brings the passage into view without a script.
     article = (
         f"{render(before.translate(_UNMARKED))}"
         f"<section id='passage' class='passage' tabindex='-1' autofocus>{_highlighted(render(marked))}</section>"
@@ -69,7 +85,7 @@ def knowledge_page(passage: Passage, document: str, span: tuple[int, int] | None
     )
     heading = "" if "<h1>" in article else f"<h1>{escape(passage.title)}</h1>"
     body = f"<p class='about'>{about}</p>{heading}<article>{article}</article>"
-    return _page(passage.title, body)
+    return _page(passage.title, body, locale)
 
 
 def _with_marks(text: str, start: int, end: int) -> str:
@@ -100,13 +116,14 @@ def _plain(text: str) -> str:
 
 
 def _highlighted(html: str) -> str:
-    """Every piece of text between the marks in a <mark> of its own, so that tags stay nested."""
-    parts, inside = [], False
+    """Every piece of text between the marks in a <mark> of its own, so that tags stay nested; the first has the id."""
+    parts, inside, name = [], False, " id='sentence'"
     for piece in re.split(r"(<[^>]*>|[\u2e28\u2e29])", html):
         if piece in (_OPEN, _CLOSE):
             inside = piece == _OPEN
         elif inside and piece.strip() and not piece.startswith("<"):
-            parts.append(f"<mark>{piece}</mark>")
+            parts.append(f"<mark{name}>{piece}</mark>")
+            name = ""
         else:
             # A mark that fell into a link's address was percent-encoded there.
             parts.append(re.sub("%E2%B8%A[89]", "", piece))
@@ -136,6 +153,12 @@ def _call(method: str, path: str, call: Mapping[str, Any], schemas: Mapping[str,
         f"<section class='call'><h2><code>{method.upper()} {escape(path)}</code></h2>",
         f"<p><strong>{escape(call.get('summary', ''))}.</strong></p>{_markdown(call.get('description', ''))}",
     ]
+    given = "".join(
+        _field(one["name"], one["schema"] | {"description": one.get("description", "")}, one["required"])
+        for one in call.get("parameters", ())
+    )
+    if given:
+        parts.append(f"<table>{_FIELDS}{given}</table>")
     body = call.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     if body is not None:
         schema = _resolved(body, schemas)
@@ -144,7 +167,7 @@ def _call(method: str, path: str, call: Mapping[str, Any], schemas: Mapping[str,
         example = {name: _resolved(schema["properties"][name], schemas) for name in required}
         request = {name: (field.get("examples") or field.get("enum") or ["..."])[0] for name, field in example.items()}
         command = f"curl {base}{path} -H 'Content-Type: application/json' \\\n  -d '{json.dumps(request)}'"
-        parts.append(f"<table><tr><th>field<th>type<th>what</tr>{fields}</table><pre>{escape(command)}</pre>")
+        parts.append(f"<table>{_FIELDS}{fields}</table><pre>{escape(command)}</pre>")
     for status, answer in call.get("responses", {}).items():
         example = answer.get("content", {}).get("application/json", {}).get("example")
         if example is not None:
@@ -173,9 +196,9 @@ def _field(name: str, field: Mapping[str, Any], required: bool) -> str:
     return f"<tr><td><code>{escape(name)}</code><td>{escape(kind)}<td>{what}</tr>"
 
 
-def _page(title: str, body: str) -> str:
+def _page(title: str, body: str, locale: str = "en") -> str:
     return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        f"<!doctype html><html lang='{escape(locale)}'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>{body}</main></body></html>"
     )

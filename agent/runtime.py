@@ -335,6 +335,7 @@ class Agent:
                 "greeting": app.domain.greeting,
                 "examples": list(app.domain.examples),
                 "colour": app.domain.colour,
+                "locale": app.domain.locale,
                 "model_version": self.engine.version(name),
                 "training": self._progress(name),
             }
@@ -365,6 +366,14 @@ class Agent:
         """A conversation's messages, for its own client. Raises ConversationError."""
         self.store.resume(conversation_id, client_id, claimed=True)
         return self.store.messages(conversation_id)
+
+    def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]:
+        """The client's own conversations, the last used first: id, app, title, turns, begun_at, updated_at."""
+        return self.store.conversations(client_id, app, most)
+
+    def delete_conversation(self, conversation_id: str, client_id: str) -> None:
+        """Remove a conversation and its text for good, for its own client. Raises ConversationError."""
+        self.store.delete_conversation(conversation_id, client_id)
 
     def _app(self, name: str) -> App:
         try:

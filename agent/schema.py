@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_TEXTS = 256
 MOST_HITS = 50
+MOST_CONVERSATIONS = 200
 TOP_INTENTS = 5
 
 
@@ -152,6 +153,40 @@ class WhyOut(BaseModel):
     nearest: list[NeighbourOut] | None = Field(description="Nearest training examples, nearest first.")
     words: list[WordOut] | None = Field(description="The weightiest first.")
     note: str = Field(description="Why `nearest` and `words` are null, or what they do not take into account.")
+
+
+class ConversationOut(BaseModel):
+    """A conversation of the client that asks."""
+
+    id: str
+    app: str
+    title: str = Field(description="How its first message begins.")
+    turns: int
+    begun_at: str = Field(description="ISO 8601 in UTC.")
+    updated_at: str
+
+
+class ConversationsOut(BaseModel):
+    conversations: list[ConversationOut] = Field(description="The last used first.")
+
+
+class StoredMessageOut(BaseModel):
+    """A message of either side; what only a reply has is null with the person's own."""
+
+    role: Literal["user", "bot"]
+    text: str
+    message_id: str
+    citations: list[CitationOut]
+    quick_replies: list[QuickReplyOut]
+    created_at: str
+    route: RouteOut | None
+    why: dict[str, Any] | None
+    model_version: str | None
+    judged: Literal["up", "down"] | None
+
+
+class StoredMessagesOut(BaseModel):
+    messages: list[StoredMessageOut]
 
 
 class FeedbackOut(BaseModel):

@@ -63,7 +63,7 @@ def create_app(agent: Service, with_ui: bool = True) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.allowed_origins),
-        allow_methods=["GET", "POST"],
+        allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["Authorization", "Content-Type"],
     )
     app.add_middleware(SecureHeaders)
@@ -102,7 +102,8 @@ def _add_pages(app: FastAPI, agent: Service) -> None:
         except KeyError:
             return problems.of_status(404).response()
         document = agent.document_text(name, passage.document_id)
-        return HTMLResponse(knowledge_page(passage, document, parse_span(s, len(passage.text))))
+        span = parse_span(s, len(passage.text))
+        return HTMLResponse(knowledge_page(passage, document, span, agent.domains[name].locale))
 
 
 def _version() -> str:

@@ -35,6 +35,8 @@ FILE_NAME = "switchboard.db"
 # Releases 3.7.0 to 3.51.2 can corrupt a database when the write-ahead log is reset (sqlite.org/wal.html).
 SAFE_SQLITE = (3, 51, 3)
 BUSY_SECONDS = 5.0
+TITLE_CHARS = 120
+"""Of a conversation's first message, in a list of conversations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class Store:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA foreign_keys = ON")
+                # What is deleted or overwritten becomes zeros in the file, not free space with the old text in it.
+                connection.execute("PRAGMA secure_delete = ON")
                 store._migrate(path)
             except BaseException:
                 connection.close()
@@ -181,15 +185,54 @@ class Store:
                 row = replace(row, claimed=True)
         return row
 
+    def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]:
+        """The client's conversations (with ``app``, or with all), the last used first, at most ``most``.
+
+        Each has id, app, title (how its first message begins), turns, begun_at, updated_at. One without a turn is
+        left out.
+        """
+        return self._read(
+            "SELECT c.id, c.app, substr(m.text, 1, :title) AS title, c.turns, c.begun_at, c.updated_at "
+            "FROM conversations c "
+            "JOIN messages m ON m.conversation_id = c.id AND m.number = 1 "
+            "WHERE c.client_id = :client_id AND (:app IS NULL OR c.app = :app) "
+            "ORDER BY c.updated_at DESC, c.rowid DESC LIMIT :most",
+            {"client_id": client_id, "app": app, "most": most, "title": TITLE_CHARS},
+        )
+
     def messages(self, conversation_id: str) -> list[dict[str, Any]]:
-        """The conversation's messages in order: role, text, message_id, citations, quick_replies, created_at."""
+        """The conversation's messages in order: role, text, message_id, citations, quick_replies, created_at.
+
+        The bot's also have route, why, model_version, and judged: what the conversation's client said of it last,
+        ``up``, ``down`` or None. They are None with the person's own.
+        """
         rows = self._read(
-            "SELECT role, text, id AS message_id, citations, quick_replies, created_at FROM messages "
-            "WHERE conversation_id = ? ORDER BY number",
+            "SELECT m.role, m.text, m.id AS message_id, m.citations, m.quick_replies, m.created_at, "
+            "json_object('kind', r.kind, 'reason', r.reason, 'intent', r.intent, 'score', r.score, "
+            "'threshold', r.threshold, 'options', json(r.options)) AS route, r.why, p.model_version, "
+            "(SELECT f.kind FROM feedback f WHERE f.message_id = m.id AND f.client_id = c.client_id "
+            "ORDER BY f.id DESC LIMIT 1) AS judged "
+            "FROM messages m JOIN conversations c ON c.id = m.conversation_id "
+            "LEFT JOIN routes r ON r.message_id = m.id LEFT JOIN predictions p ON p.message_id = m.id "
+            "WHERE m.conversation_id = ? ORDER BY m.number",
             [conversation_id],
         )
-        parsed = ("citations", "quick_replies")
-        return [row | {name: json.loads(row[name]) for name in parsed} for row in rows]
+        return [_message(row) for row in rows]
+
+    def delete_conversation(self, conversation_id: str, client_id: str) -> None:
+        """Remove the client's conversation with all that came of it: messages, predictions, routes, feedback.
+
+        No copy of the text is left in the database's files (while another process reads the database, the log
+        of changes keeps one until that process is done). Raises ConversationError if it does not exist or is
+        another's.
+        """
+        with self._transaction() as db:
+            gone = db.execute(
+                "DELETE FROM conversations WHERE id = ? AND client_id = ? RETURNING id", [conversation_id, client_id]
+            ).fetchone()
+            if gone is None:
+                raise ConversationError(conversation_id)
+        self._read("PRAGMA wal_checkpoint(TRUNCATE)", [])
 
     # Turns
 
@@ -363,6 +406,13 @@ def _insert(db: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
 
 def _conversation(row: Mapping[str, Any]) -> ConversationRow:
     return ConversationRow(**{**row, "claimed": bool(row["claimed"]), "state": json.loads(row["state"])})
+
+
+def _message(row: Mapping[str, Any]) -> dict[str, Any]:
+    parsed = ["citations", "quick_replies"]
+    if row["role"] == "bot":
+        parsed += ["route", "why"]
+    return {**row, "route": None, **{name: json.loads(row[name]) for name in parsed}}
 
 
 def _prediction(prediction: Prediction) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""The customer's chat: Gradio's message box and queue, and our own thread above it.
+"""The customer's chat: Gradio's message box and queue, and our own page around them.
 
-The server renders every message to clean HTML and sends it as an *update*, which ``assets/chat.js`` puts into the
+The server renders everything to clean HTML and sends it as an *update*, which ``assets/chat.js`` puts into the
 page. An update is JSON in base64 inside a Markdown component: that passes Gradio's sanitiser and its Markdown
 parser untouched, whereas ``gr.HTML`` compiles its template in the browser and so needs a content policy that
 allows ``eval``.
 
-No state is kept on the server: the browser keeps the conversation's id, the store keeps the conversation. So a
-restart in mid-conversation goes unnoticed.
+No state is kept on the server: the browser keeps which conversation is shown, the store keeps the conversations.
+So a restart in mid-conversation goes unnoticed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import base64
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from html import escape
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import gradio as gr
@@ -27,12 +27,21 @@ from agent.problems import explain
 from agent.text import clean
 from agent.types import Feedback, Message, Reply
 from ui import thread
-from ui.words import DEFAULT_LANGUAGE, REASONS, WORDS
+from ui.frame import frame, past_list, welcome
+from ui.theme import theme_of
+from ui.words import DEFAULT_LANGUAGE, REASONS, WORDS, Words, language_of
 
 # Messages that are answered at once; the engine batches them.
 CONCURRENCY = 40
 MOST_COMMENT = 500
+# Past conversations in the list.
+MOST_PAST = 100
 _STORAGE = "switchboard-conversations"
+# What the page says by itself, without asking the server.
+_SCRIPT_WORDS = (
+    *("tag", "assistant", "failed", "failed_remedy", "not_deleted", "training"),
+    *("busy", "too_many_requests", "disk_full", "not_text"),
+)
 
 
 class ChatAgent(Protocol):
@@ -49,9 +58,13 @@ class ChatAgent(Protocol):
 
     def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]: ...
 
+    def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]: ...
+
+    def delete_conversation(self, conversation_id: str, client_id: str) -> None: ...
+
 
 Kept = dict[str, str]
-"""What the browser keeps: app -> conversation id."""
+"""What the browser keeps: app -> id of the conversation that is shown."""
 
 
 class Chat:
@@ -59,28 +72,47 @@ class Chat:
 
     def __init__(self, agent: ChatAgent) -> None:
         self._agent = agent
-        self._words = WORDS[DEFAULT_LANGUAGE]
 
-    def opened(self, kept: Any, request: gr.Request) -> tuple[str, Kept]:
-        """The page was loaded: its header, and the conversation that the browser remembers or a greeting."""
-        app, kept = self._app(request), _checked(kept)
-        html, conversation_id = "", kept.get(app["name"])
-        if conversation_id is not None:
-            try:
-                rows = self._agent.history(conversation_id, client_of(request).id)
-                html = thread.of_history(rows, self._words)
-            except ConversationError:
-                del kept[app["name"]]
-            except SwitchboardError as error:
-                problem = explain(error)
-                html = thread.remark("history", f"{problem.message} {problem.remedy}")
-        return self._page(app, html), kept
+    def opened(self, kept: Any, request: gr.Request) -> tuple[str, Kept, Any, Any, Any]:
+        """The page was loaded: its frame, and the conversation that the browser remembers or a greeting.
+
+        Returns (update, kept, message box, send button, hint), the last three in the person's language.
+        """
+        app, kept, words = self._app(request), _checked(kept), _words(request)
+        around = frame(app, self._agent.apps(), "", theme_of(request.cookies), words)
+        said = json.dumps({name: words[name] for name in _SCRIPT_WORDS})
+        return (
+            self._shown(app, kept, request, mode="open", frame=around, words=said),
+            kept,
+            gr.update(label=words["message"], placeholder=words["placeholder"]),
+            gr.update(value=words["send"]),
+            words["hint"],
+        )
 
     def restarted(self, kept: Any, request: gr.Request) -> tuple[str, Kept]:
-        """The person wants a new conversation; the old one stays in the store."""
+        """The person wants a new conversation; the old one stays in the list."""
         app, kept = self._app(request), _checked(kept)
         kept.pop(app["name"], None)
-        return self._page(app, ""), kept
+        return self._shown(app, kept, request), kept
+
+    def chosen(self, conversation_id: Any, kept: Any, request: gr.Request) -> tuple[str, Kept]:
+        """A conversation was chosen from the list."""
+        app, kept = self._app(request), _checked(kept)
+        if isinstance(conversation_id, str):
+            kept[app["name"]] = conversation_id
+        return self._shown(app, kept, request), kept
+
+    def deleted(self, conversation_id: Any, kept: Any, request: gr.Request) -> tuple[str, Kept]:
+        """A conversation of the list is to be deleted; if it is shown, a new one takes its place."""
+        app, kept, words = self._app(request), _checked(kept), _words(request)
+        try:
+            self._agent.delete_conversation(str(conversation_id), client_of(request).id)
+        except SwitchboardError as error:
+            return update("listed", said=f"{words['not_deleted']} {_problem(error, words)}"), kept
+        if kept.get(app["name"]) == conversation_id:
+            del kept[app["name"]]
+            return self._shown(app, kept, request, said=words["deleted"]), kept
+        return update("listed", past=self._past(app, kept, request), said=words["deleted"]), kept
 
     def sent(self, text: str, kept: Any, request: gr.Request) -> Iterator[tuple[Any, Any, Any]]:
         """A message: first shown with dots that stand for the reply, then the reply or a notice.
@@ -90,36 +122,38 @@ class Chat:
         if not isinstance(text, str) or not text.strip():
             yield gr.skip(), gr.skip(), gr.skip()
             return
-        app, kept, key = self._app(request), _checked(kept), secrets.token_hex(6)
+        app, kept, words, key = self._app(request), _checked(kept), _words(request), secrets.token_hex(6)
         # Too long a text is not sent back and forth: the notice says how long it may be.
         shown = text[: self._agent.settings.max_message_chars]
-        said = thread.user_message(key, shown, self._words)
-        yield "", update("merge", said + thread.typing(key, self._words)), gr.skip()
+        said = thread.user_message(key, shown, words)
+        if app["name"] not in kept:
+            said = thread.moment(key, datetime.now(UTC)) + said
+        yield "", update("merge", said + thread.typing(key, app, words)), gr.skip()
         remark = ""
         try:
             try:
                 reply = self._agent.reply(self._message(app, text, kept.get(app["name"]), request))
             except ConversationError:
                 # Removed, or begun by another browser: what was asked still deserves an answer.
-                remark = thread.remark(key, self._words["moved_on"])
+                remark = thread.remark(key, words["moved_on"])
                 reply = self._agent.reply(self._message(app, text, None, request))
         except SwitchboardError as error:
-            problem = explain(error)
-            said = thread.notice(key, problem.message, problem.remedy, shown, self._words)
-            yield gr.skip(), update("merge", said), gr.skip()
+            yield gr.skip(), update("merge", thread.notice(key, _problem(error, words), shown, words)), gr.skip()
             return
         kept[app["name"]] = reply.conversation_id
-        yield gr.skip(), update("merge", said + remark + thread.of_reply(key, reply, self._words)), kept
+        answer = said + remark + thread.of_reply(key, reply, app, words)
+        yield gr.skip(), update("merge", answer, past=self._past(app, kept, request)), kept
 
     def judged(self, signal: str, request: gr.Request) -> str:
         """A thumb: ``signal`` is JSON with message_id, kind, and for thumbs-down a reason and a comment."""
+        words = _words(request)
         try:
             feedback = _feedback(signal, client_of(request).id)
             self._agent.feedback(feedback)
         except SwitchboardError as error:
-            text = f"{self._words['not_judged']} {explain(error).remedy}"
+            text = f"{words['not_judged']} {_problem(error, words)}"
             return update("judged", text=text, message_id=_message_id(signal), verdict="")
-        text = self._words["thanks_up" if feedback.kind == "up" else "thanks"]
+        text = words["thanks_up" if feedback.kind == "up" else "thanks"]
         return update("judged", text=text, message_id=feedback.message_id, verdict=feedback.kind)
 
     def _message(self, app: Mapping[str, Any], text: str, conversation_id: str | None, request: gr.Request) -> Message:
@@ -128,14 +162,30 @@ class Chat:
 
     def _app(self, request: gr.Request) -> dict[str, Any]:
         """The app that the page's address names, else the first."""
-        apps = self._agent.apps()
-        wanted = dict(request.query_params).get("app")
-        return next((app for app in apps if app["name"] == wanted), apps[0])
+        return app_of(self._agent.apps(), request.query_params)
 
-    def _page(self, app: dict[str, Any], html: str) -> str:
-        header = thread.header(app, self._agent.apps(), self._words)
-        greeting = thread.welcome(app, self._words)
-        return update("reset", greeting + html, header=header, app=app["name"], title=app["title"])
+    def _shown(self, app: Mapping[str, Any], kept: Kept, request: gr.Request, mode: str = "reset", **more: str) -> str:
+        """The conversation in ``kept`` under the app's greeting; one that cannot be had is dropped from ``kept``."""
+        words, html, conversation_id = _words(request), "", kept.get(app["name"])
+        if conversation_id is not None:
+            try:
+                html = thread.of_history(self._agent.history(conversation_id, client_of(request).id), app, words)
+            except ConversationError:
+                del kept[app["name"]]
+            except SwitchboardError as error:
+                html = thread.remark("history", _problem(error, words))
+        more |= {"past": self._past(app, kept, request), "app": app["name"], "title": app["title"]}
+        return update(mode, welcome(app, words) + html, **more)
+
+    def _past(self, app: Mapping[str, Any], kept: Kept, request: gr.Request) -> str:
+        conversations = self._agent.conversations(client_of(request).id, app["name"], MOST_PAST)
+        return past_list(conversations, kept.get(app["name"]), _words(request))
+
+
+def app_of(apps: list[dict[str, Any]], query: Mapping[str, str]) -> dict[str, Any]:
+    """The app that an address's query names, else the first."""
+    wanted = query.get("app")
+    return next((app for app in apps if app["name"] == wanted), apps[0])
 
 
 def update(mode: str, html: str = "", **more: str) -> str:
@@ -146,52 +196,53 @@ def update(mode: str, html: str = "", **more: str) -> str:
 
 def build(agent: ChatAgent) -> gr.Blocks:
     """The page; ``ui.site`` mounts it."""
-    chat, words = Chat(agent), WORDS[DEFAULT_LANGUAGE]
-    settings, apps = agent.settings, agent.apps()
+    chat, words, settings = Chat(agent), WORDS[DEFAULT_LANGUAGE], agent.settings
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    with gr.Blocks(title=apps[0]["title"], analytics_enabled=False, fill_height=True) as blocks:
-        gr.Markdown(_shell(words), elem_id="page", sanitize_html=False, latex_delimiters=[])
+    with gr.Blocks(title=agent.apps()[0]["title"], analytics_enabled=False, fill_height=True) as blocks:
+        gr.Markdown('<div id="shell"></div>', elem_id="page", sanitize_html=False, latex_delimiters=[])
         with gr.Row(elem_id="composer"):
             box = gr.Textbox(
                 label=words["message"],
                 show_label=False,
                 placeholder=words["placeholder"],
                 lines=1,
-                max_lines=6,
+                max_lines=8,
                 max_length=settings.max_message_chars,
                 container=False,
                 elem_id="message-box",
             )
             send = gr.Button(words["send"], elem_id="send")
-        gr.Markdown(escape(words["hint"]), elem_id="hint")
+        hint = gr.Markdown(words["hint"], elem_id="hint")
         news = gr.Markdown("", elem_id="update", visible="hidden", latex_delimiters=[])
         verdict = gr.Markdown("", elem_id="verdict", visible="hidden", latex_delimiters=[])
         signal = gr.Textbox("", label="signal", elem_id="signal", visible="hidden")
-        judge = gr.Button("judge", elem_id="judge", visible="hidden")
-        restart = gr.Button("restart", elem_id="restart", visible="hidden")
+        judge, restart, choose, delete = (
+            gr.Button(name, elem_id=name, visible="hidden") for name in ("judge", "restart", "choose", "delete")
+        )
         # The same key at every start, or the browser could not read after a restart what it keeps.
         kept = gr.BrowserState({}, storage_key=_STORAGE, secret=_STORAGE)
 
-        blocks.load(chat.opened, kept, [news, kept], **quiet)
+        blocks.load(chat.opened, kept, [news, kept, box, send, hint], **quiet)
         answered = gr.on([box.submit, send.click], chat.sent, [box, kept], [box, news, kept], **quiet)
         # A mistake of ours: Gradio logs it, and would leave the customer waiting.
         answered.failure(lambda: update("failed"), None, news, **quiet)
-        restart.click(chat.restarted, kept, [news, kept], **quiet)
         judge.click(chat.judged, signal, verdict, trigger_mode="multiple", **quiet)
+        restart.click(chat.restarted, kept, [news, kept], **quiet)
+        choose.click(chat.chosen, [signal, kept], [news, kept], **quiet)
+        delete.click(chat.deleted, [signal, kept], [news, kept], **quiet)
     limit = settings.queue_limit
     blocks.queue(api_open=False, max_size=limit, default_concurrency_limit=min(CONCURRENCY, limit))
     return blocks
 
 
-def _shell(words: Mapping[str, str]) -> str:
-    """The frame that updates fill. One line: a blank one would end the HTML in Markdown."""
-    texts = {name: words[name] for name in ("failed", "failed_remedy", "assistant")}
-    return (
-        f'<div id="shell" data-words="{escape(json.dumps(texts))}"><a class="skip" href="#message-box">'
-        f'{escape(words["skip"])}</a><div id="header"></div><div id="scroll"><div id="thread" role="log" '
-        f'aria-live="polite" aria-relevant="additions" aria-label="{escape(words["conversation"])}" tabindex="0">'
-        "</div></div></div>"
-    )
+def _words(request: gr.Request) -> Words:
+    return WORDS[language_of(request.cookies, request.headers)]
+
+
+def _problem(error: SwitchboardError, words: Words) -> str:
+    """What the person is told of a refusal: in their language where we have words for it."""
+    problem = explain(error)
+    return words.get(problem.code, f"{problem.message} {problem.remedy}")
 
 
 def _checked(kept: Any) -> Kept:

@@ -23,19 +23,19 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.identity import client_of
-from ui.chat import ChatAgent, build
-from ui.theme import DARK_PAGE, LIGHT_PAGE, app_styles, theme
-from ui.words import DEFAULT_LANGUAGE, WORDS
+from ui.chat import ChatAgent, app_of, build
+from ui.theme import DARK_PAGE, LIGHT_PAGE, app_styles, theme, theme_of
+from ui.words import WORDS, Words, language_of
 
 ASSETS = Path(__file__).parent / "assets"
 _META = re.compile(rb'\s*<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 _MANIFEST = re.compile(rb'\s*<link rel="manifest"[^>]*>')
+_ROOT = re.compile(rb'<html\s+lang="en"')
 
 
 def mount(app: FastAPI, agent: ChatAgent) -> None:
     """Serve the chat over ``agent`` from ``app``, which must name each request's client (see ``agent.identity``)."""
-    apps = agent.apps()
-    styles = app_styles(apps)
+    styles = app_styles(agent.apps())
 
     @app.get("/ui/apps.css", include_in_schema=False)
     def app_css() -> Response:
@@ -59,7 +59,7 @@ def mount(app: FastAPI, agent: ChatAgent) -> None:
     )
     mounted = app.router.routes[-1]
     assert isinstance(mounted, Mount)
-    mounted.app = OwnHead(mounted.app, _head(apps[0], styles), _splash(apps[0]))
+    mounted.app = OwnPage(mounted.app, agent, _version(styles))
 
 
 def _client(request: Request) -> str:
@@ -67,42 +67,52 @@ def _client(request: Request) -> str:
     return client_of(request).id
 
 
-def _head(app: Mapping[str, Any], styles: str) -> bytes:
+def _version(styles: str) -> str:
+    """Changes with any of our styles and scripts, so that a browser never shows an old one."""
+    files = b"".join(file.read_bytes() for file in sorted(ASSETS.iterdir()))
+    return hashlib.sha256(styles.encode() + files).hexdigest()[:12]
+
+
+def _root(app: Mapping[str, Any], chosen: str, words: Words) -> bytes:
+    """The page's root element: its language, the app whose colours it has, and light or dark if that was chosen."""
+    shade = "" if chosen == "auto" else f' data-theme="{chosen}"'
+    return f'<html lang="{words["tag"]}" data-app="{escape(app["name"])}"{shade}'.encode()
+
+
+def _head(app: Mapping[str, Any], chosen: str, version: str) -> bytes:
     """What our page has in its head in place of the toolkit's cards for social networks."""
-    version = hashlib.sha256(
-        styles.encode() + b"".join(file.read_bytes() for file in sorted(ASSETS.iterdir()))
-    ).hexdigest()[:12]
+    pages = {"light": LIGHT_PAGE, "dark": DARK_PAGE}
+    shades = [(name, f' media="(prefers-color-scheme: {name})"') for name in pages]
+    if chosen != "auto":
+        shades = [(chosen, "")]
     return (
         f"<title>{escape(app['title'])}</title>"
         f'<meta name="description" content="{escape(app.get("description", ""))}">'
-        f'<meta name="theme-color" content="{LIGHT_PAGE}" media="(prefers-color-scheme: light)">'
-        f'<meta name="theme-color" content="{DARK_PAGE}" media="(prefers-color-scheme: dark)">'
-        '<link rel="icon" href="/ui/icon.svg" type="image/svg+xml">'
-        f'<link rel="stylesheet" href="/ui/apps.css?v={version}">'
-        f'<link rel="stylesheet" href="/ui/chat.css?v={version}">'
-        f'<script src="/ui/chat.js?v={version}" defer></script>'
+        + "".join(f'<meta name="theme-color" content="{pages[name]}"{media}>' for name, media in shades)
+        + '<link rel="icon" href="/ui/icon.svg" type="image/svg+xml">'
+        + "".join(f'<link rel="stylesheet" href="/ui/{name}.css?v={version}">' for name in ("apps", "frame", "thread"))
+        + "".join(f'<script src="/ui/{name}.js?v={version}" defer></script>' for name in ("chat", "frame"))
     ).encode()
 
 
-def _splash(app: Mapping[str, Any]) -> bytes:
+def _splash(words: Words) -> bytes:
     """What is seen until the page's script has drawn it."""
-    words = WORDS[DEFAULT_LANGUAGE]
     return (
         f'<div id="splash" role="status"><i></i><span class="sr-only">{escape(words["loading"])}</span></div>'
         f'<noscript><p id="no-script">{escape(words["no_script"])}</p></noscript>'
     ).encode()
 
 
-class OwnHead:
-    """Wraps Gradio's application and gives its page our head; everything else passes as it is.
+class OwnPage:
+    """Wraps Gradio's application and gives its page our root element and head; everything else passes as it is.
 
     Gradio adds its own ``head`` only when its script has run, which is too late for styles.
     """
 
-    def __init__(self, app: ASGIApp, head: bytes, splash: bytes) -> None:
+    def __init__(self, app: ASGIApp, agent: ChatAgent, version: str) -> None:
         self._app = app
-        self._head = head
-        self._splash = splash
+        self._agent = agent
+        self._version = version
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -125,15 +135,21 @@ class OwnHead:
             body.extend(message.get("body", b""))
             if not message.get("more_body", False):
                 page = Headers(scope=start).get("content-type", "").startswith("text/html")
-                content = self._edited(bytes(body)) if page else bytes(body)
-                MutableHeaders(scope=start)["content-length"] = str(len(content))
+                content = self._edited(bytes(body), Request(scope)) if page else bytes(body)
+                sent = MutableHeaders(scope=start)
+                sent["content-length"] = str(len(content))
+                sent.add_vary_header("Accept-Language, Cookie")
                 await send(start)
                 await send({"type": "http.response.body", "body": content})
 
         await self._app({**scope, "headers": headers}, receive, collect)
 
-    def _edited(self, page: bytes) -> bytes:
-        page = _MANIFEST.sub(b"", _META.sub(b"", page))
+    def _edited(self, page: bytes, request: Request) -> bytes:
+        app = app_of(self._agent.apps(), request.query_params)
+        words = WORDS[language_of(request.cookies, request.headers)]
+        chosen = theme_of(request.cookies)
+        root = _root(app, chosen, words)
+        page = _ROOT.sub(lambda _: root, _MANIFEST.sub(b"", _META.sub(b"", page)), count=1)
         # Last in the head, so that our styles come after the toolkit's.
-        page = page.replace(b"</head>", self._head + b"</head>", 1)
-        return page.replace(b"<gradio-app", self._splash + b"<gradio-app", 1)
+        page = page.replace(b"</head>", _head(app, chosen, self._version) + b"</head>", 1)
+        return page.replace(b"<gradio-app", _splash(words) + b"<gradio-app", 1)

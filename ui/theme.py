@@ -15,11 +15,15 @@ import gradio as gr
 Rgb = tuple[int, int, int]
 """Each 0 to 255."""
 
+THEME_COOKIE = "switchboard_theme"
+THEMES = ("auto", "light", "dark")
+"""What a person may choose; ``auto`` follows the system."""
+
 FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "Cascadia Code", "Menlo", "Consolas", "monospace")
 
-# The pages' surfaces; the same values stand in assets/chat.css.
-LIGHT_PAGE, DARK_PAGE = "#f5f6f8", "#101216"
+# The pages' surfaces; the same values stand in assets/frame.css.
+LIGHT_PAGE, DARK_PAGE = "#ffffff", "#14161a"
 _LIGHT: Rgb = (0xE9, 0xEC, 0xF1)  # the darkest light surface that carries coloured text
 _DARK: Rgb = (0x2A, 0x2F, 0x38)  # the lightest dark surface that does
 _WHITE: Rgb = (255, 255, 255)
@@ -68,13 +72,19 @@ def accents(colour: str) -> dict[str, str]:
 
 
 def app_styles(apps: Iterable[Mapping[str, Any]]) -> str:
-    """A style sheet that gives each app its accents where ``<html data-app="NAME">`` says which app is shown."""
+    """A style sheet that gives each app its accents inside of an element with ``data-app="NAME"``."""
     rules = []
     for app in apps:
         values = "".join(f"--accent-{name}:{value};" for name, value in accents(app["colour"]).items())
         name = re.sub(r"[^\w-]", lambda found: f"\\{ord(found[0]):x} ", app["name"])
-        rules.append(f'html[data-app="{name}"]{{{values}}}')
+        rules.append(f'[data-app="{name}"]{{{values}}}')
     return "\n".join(rules)
+
+
+def theme_of(cookies: Mapping[str, str]) -> str:
+    """The one of THEMES that the person chose."""
+    chosen = cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else "auto"
 
 
 def theme() -> gr.themes.Base:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from agent.config import Settings
@@ -49,7 +50,7 @@ class FakeAgent:
 
     def __init__(self, data: Path, **settings: Any) -> None:
         self.settings = Settings(data=data, **settings)
-        self.domains: dict[str, Any] = {"support": None, "finance": None}
+        self.domains: dict[str, Any] = dict.fromkeys(("support", "finance"), SimpleNamespace(locale="en-GB"))
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
         self.failure: Exception | None = None
@@ -97,6 +98,42 @@ class FakeAgent:
         if message_id != "m1":
             raise ConversationError(message_id)
         return WHY_EXAMPLE | {"message_id": message_id}
+
+    def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]:
+        self._maybe_fail()
+        when = "2026-11-24T20:15:00.000+00:00"
+        own = [message for message in self.messages if message.client_id == client_id and app in (None, message.app)]
+        return [
+            {"id": "begun", "app": m.app, "title": m.text, "turns": 1, "begun_at": when, "updated_at": when}
+            for m in own[-1 : -most - 1 : -1]
+        ]
+
+    def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]:
+        self._maybe_fail()
+        if conversation_id != "begun" or client_id not in {message.client_id for message in self.messages}:
+            raise ConversationError(conversation_id)
+        nothing = {"citations": [], "quick_replies": [], "created_at": "2026-11-24T20:15:00.000+00:00", "judged": None}
+        said = reply("begun")
+        return [
+            {
+                "role": "user",
+                "text": "a",
+                "message_id": "u1",
+                "route": None,
+                "why": None,
+                "model_version": None,
+                **nothing,
+            },
+            {
+                **nothing,
+                **{"role": "bot", "text": said.text, "message_id": "m1", "citations": [asdict(said.citations[0])]},
+                **{"route": asdict(said.route), "why": said.why, "model_version": said.model_version, "judged": "up"},
+            },
+        ]
+
+    def delete_conversation(self, conversation_id: str, client_id: str) -> None:
+        self.history(conversation_id, client_id)
+        self.messages = [message for message in self.messages if message.client_id != client_id]
 
     def passage(self, app: str, passage_id: str) -> Any:
         return {"shipping#2": FakePassage()}[passage_id]

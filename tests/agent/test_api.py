@@ -253,6 +253,60 @@ def test_bad_feedback(http: TestClient, agent: FakeAgent, change: dict[str, Any]
     assert agent.judged == []
 
 
+# Past conversations
+
+
+def test_a_client_lists_and_reads_its_own_conversations(http: TestClient) -> None:
+    http.post("/v1/messages", json={"text": "a", "app": "support"})
+    http.post("/v1/messages", json={"text": "b", "app": "finance"})
+    both = http.get("/v1/conversations").json()["conversations"]
+    assert [(row["app"], row["title"]) for row in both] == [("finance", "b"), ("support", "a")]
+    [one] = http.get("/v1/conversations", params={"app": "support"}).json()["conversations"]
+    assert set(one) == {"id", "app", "title", "turns", "begun_at", "updated_at"}
+    assert len(http.get("/v1/conversations", params={"limit": 1}).json()["conversations"]) == 1
+    user, bot = http.get(f"/v1/conversations/{one['id']}/messages").json()["messages"]
+    assert (user["role"], user["route"], user["judged"]) == ("user", None, None)
+    assert (bot["role"], bot["route"]["kind"], bot["judged"]) == ("bot", "answer", "up")
+    assert bot["citations"][0]["sentence"] == "They take three days."
+
+
+def test_nobody_reads_or_deletes_anothers_conversations(http: TestClient, agent: FakeAgent) -> None:
+    http.post("/v1/messages", json={"text": "a"})
+    stranger = client_for(agent)
+    assert stranger.get("/v1/conversations").json() == {"conversations": []}
+    for answer in (stranger.get("/v1/conversations/begun/messages"), stranger.delete("/v1/conversations/begun")):
+        assert (answer.status_code, code_of(answer)) == (404, "unknown_conversation")
+    assert len(agent.messages) == 1
+
+
+def test_a_conversation_is_deleted_once(http: TestClient, agent: FakeAgent) -> None:
+    http.post("/v1/messages", json={"text": "a"})
+    gone = http.delete("/v1/conversations/begun")
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert agent.messages == []
+    assert code_of(http.delete("/v1/conversations/begun")) == "unknown_conversation"
+
+
+def test_a_foreign_page_cannot_delete(http: TestClient, agent: FakeAgent) -> None:
+    http.post("/v1/messages", json={"text": "a"})
+    answer = http.delete("/v1/conversations/begun", headers={"Origin": "http://evil.example"})
+    assert (answer.status_code, code_of(answer)) == (403, "foreign_origin")
+    assert len(agent.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ({"app": "shop"}, 404, "unknown_app"),
+        ({"limit": 0}, 422, "invalid_request"),
+        ({"limit": 201}, 422, "invalid_request"),
+    ],
+)
+def test_bad_lists(http: TestClient, query: dict[str, Any], status: int, code: str) -> None:
+    answer = http.get("/v1/conversations", params=query)
+    assert (answer.status_code, code_of(answer)) == (status, code)
+
+
 # Programs
 
 
@@ -336,16 +390,9 @@ def test_every_call_is_documented_with_its_errors_and_examples(http: TestClient)
     openapi = http.get("/openapi.json").json()
     paths = openapi["paths"]
     assert set(paths) == {
-        *(
-            "/v1/messages",
-            "/v1/messages/{message_id}/why",
-            "/v1/feedback",
-            "/v1/predict",
-            "/v1/search",
-            "/v1/apps",
-            "/healthz",
-            "/readyz",
-        )
+        *("/v1/messages", "/v1/messages/{message_id}/why", "/v1/feedback", "/v1/predict", "/v1/search", "/v1/apps"),
+        *("/healthz", "/readyz"),
+        *("/v1/conversations", "/v1/conversations/{conversation_id}", "/v1/conversations/{conversation_id}/messages"),
     }
     posts = [paths[f"/v1/{name}"]["post"] for name in ("messages", "feedback", "predict", "search")]
     for post in posts:

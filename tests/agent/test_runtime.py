@@ -139,11 +139,29 @@ def test_what_another_version_weighed_is_not_made_up(agent: Agent, settings: Set
     assert found["intents"] == reply.why["intents"]
 
 
+def test_past_conversations_outlive_a_restart_and_can_be_deleted(settings: Settings, tiny: Backbone) -> None:
+    first = Agent.open(settings, backbone=tiny, only="library")
+    reply = first.reply(say(first, "when do you open"))
+    first.feedback(Feedback(reply.message_id, "ann", "up"))
+    first.close()
+    second = Agent.open(settings, backbone=tiny, only="library")
+    [row] = second.conversations("ann", "library", 10)
+    assert (row["id"], row["title"], row["turns"]) == (reply.conversation_id, "when do you open", 1)
+    _, answer = second.history(row["id"], "ann")
+    assert (answer["route"]["reason"], answer["why"], answer["judged"]) == (reply.route.reason, reply.why, "up")
+    second.delete_conversation(row["id"], "ann")
+    assert second.conversations("ann", None, 10) == []
+    with pytest.raises(ConversationError):
+        second.reply(say(second, "and now", reply.conversation_id))
+    second.close()
+
+
 def test_nobody_else_may_read_or_go_on(agent: Agent) -> None:
     reply = agent.reply(say(agent, "hello"))
     for action in (
         lambda: agent.reply(say(agent, "and now", reply.conversation_id, "eve")),
         lambda: agent.history(reply.conversation_id, "eve"),
+        lambda: agent.delete_conversation(reply.conversation_id, "eve"),
         lambda: agent.feedback(Feedback(reply.message_id, "eve", "up")),
         lambda: agent.reply(say(agent, "and now", "no-such-conversation")),
     ):

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,64 @@ def test_messages_keep_their_order_over_turns(store: Store) -> None:
     assert [m["text"] for m in store.messages(conversation) if m["role"] == "user"] == [
         f"question {turn}" for turn in range(12)
     ]
+
+
+def test_a_stored_reply_has_its_grounds_and_the_last_judgement_of_its_client(store: Store) -> None:
+    conversation = begin(store)
+    save(store, conversation)
+    for client, kind in (("c1", "down"), ("c1", "up"), ("other", "down")):
+        with suppress(ConversationError):
+            store.add_feedback(Feedback("m1", client, kind))
+    user, bot = store.messages(conversation)
+    assert (user["route"], user["why"], user["model_version"], user["judged"]) == (None, None, None, None)
+    assert bot["route"] == asdict(route()) | {"options": []}
+    assert (bot["why"], bot["model_version"], bot["judged"]) == (reply(conversation).why, VERSION, "up")
+
+
+def test_conversations_are_listed_for_their_client_the_last_used_first(store: Store) -> None:
+    old, new, empty, foreign = begin(store), begin(store), begin(store), begin(store, "c2")
+    for number, conversation in enumerate((old, foreign, new, old)):
+        save(store, conversation, f"m{number}", f"question {number}")
+    listed = store.conversations("c1", None, 10)
+    assert [(row["id"], row["title"], row["turns"]) for row in listed] == [
+        (old, "question 0", 2),
+        (new, "question 2", 1),
+    ]
+    assert empty not in {row["id"] for row in listed}
+    assert set(listed[0]) == {"id", "app", "title", "turns", "begun_at", "updated_at"}
+    assert store.conversations("c1", "support", 1) == listed[:1]
+    assert store.conversations("c1", "shop", 10) == []
+
+
+def test_a_deleted_conversation_leaves_no_text_in_any_file(store: Store) -> None:
+    kept, gone = [begin(store) for _ in range(12)], [begin(store) for _ in range(12)]
+    # Long and short texts in turns, so that pages split, and rows move and spill onto pages of their own.
+    for turn in range(6):
+        for number, (one, other) in enumerate(zip(kept, gone, strict=True)):
+            filler = "word " * ((37 * turn * number) % 1500)
+            save(store, one, f"k{turn}-{number}", f"KEEPSAKE {filler}", asked="KEEPSAKE")
+            save(store, other, f"g{turn}-{number}", f"SECRECY {filler}", asked="SECRECY")
+            store.add_feedback(Feedback(f"g{turn}-{number}", "c1", "down", "wrong", "SECRECY"))
+
+    def left(word: bytes) -> int:
+        return sum(file.read_bytes().count(word) for file in store.folder.glob(f"{FILE_NAME}*"))
+
+    assert left(b"SECRECY") > 0
+    for conversation in gone:
+        store.delete_conversation(conversation, "c1")
+    assert left(b"SECRECY") == 0
+    assert left(b"KEEPSAKE") > 0
+    assert store.counts() == {"conversations": 12, "messages": 144, "feedback_up": 0, "feedback_down": 0}
+    assert rows(store, "SELECT count(*) AS n FROM predictions") == [{"n": 72}]
+
+
+def test_only_its_own_client_deletes_a_conversation(store: Store) -> None:
+    conversation = begin(store)
+    save(store, conversation)
+    for asked, client in ((conversation, "c2"), ("nowhere", "c1")):
+        with pytest.raises(ConversationError):
+            store.delete_conversation(asked, client)
+    assert len(store.messages(conversation)) == 2
 
 
 def test_a_process_killed_after_a_turn_loses_nothing(tmp_path: Path) -> None:

@@ -59,6 +59,20 @@ FAILURES = {
 }
 
 
+def rows_of(text: str, reply: Reply, created_at: str = "2026-11-24T20:15:00.000+00:00") -> list[dict[str, Any]]:
+    """One turn as a store gives it back."""
+    said = {"role": "user", "text": text, "message_id": "u", "citations": [], "quick_replies": [], "route": None}
+    answered = {"role": "bot", "text": reply.text, "message_id": reply.message_id, "route": asdict(reply.route)}
+    grounds = {
+        "citations": [asdict(citation) for citation in reply.citations],
+        "quick_replies": [asdict(quick) for quick in reply.quick_replies],
+        "why": dict(reply.why),
+        "model_version": reply.model_version,
+    }
+    both = {"created_at": created_at, "judged": None}
+    return [said | both, answered | grounds | both]
+
+
 class FakeAgent:
     """Answers by the message's first word; remembers messages and judgements."""
 
@@ -68,6 +82,7 @@ class FakeAgent:
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
         self.kept: dict[str, list[dict[str, Any]]] = {}
+        self.training: dict[str, int] | None = None
         self._delay = delay
 
     def reply(self, message: Message) -> Reply:
@@ -82,17 +97,7 @@ class FakeAgent:
         self.messages.append(message)
         conversation_id = message.conversation_id or f"c{len(self.messages)}"
         reply = self._answer(word, conversation_id, f"m{len(self.messages)}")
-        rows = self.kept.setdefault(conversation_id, [])
-        rows.append({"role": "user", "text": message.text, "message_id": "u", "citations": [], "quick_replies": []})
-        rows.append(
-            {
-                "role": "bot",
-                "text": reply.text,
-                "message_id": reply.message_id,
-                "citations": [asdict(citation) for citation in reply.citations],
-                "quick_replies": [asdict(quick) for quick in reply.quick_replies],
-            }
-        )
+        self.kept.setdefault(conversation_id, []).extend(rows_of(message.text, reply))
         return reply
 
     def _answer(self, word: str, conversation_id: str, message_id: str) -> Reply:
@@ -135,6 +140,19 @@ class FakeAgent:
             raise ConversationError(conversation_id)
         return self.kept[conversation_id]
 
+    def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]:
+        began = {f"c{number}": message for number, message in enumerate(self.messages, 1)}
+        own = [
+            {"id": key, "title": began[key].text, "updated_at": rows[-1]["created_at"]}
+            for key, rows in self.kept.items()
+            if began[key].client_id == client_id and app in (None, began[key].app)
+        ]
+        return own[: -most - 1 : -1]
+
+    def delete_conversation(self, conversation_id: str, client_id: str) -> None:
+        self.history(conversation_id, client_id)
+        del self.kept[conversation_id]
+
     def apps(self) -> list[dict[str, Any]]:
         known = {
             "support": {
@@ -152,7 +170,8 @@ class FakeAgent:
                 "colour": "#f5b301",
             },
         }
-        return [{"name": name, "model_version": f"{name}-3", **known[name]} for name in self.domains]
+        both = {"locale": "en-GB", "training": self.training}
+        return [{"name": name, "model_version": f"{name}-3", **both, **known[name]} for name in self.domains]
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         return True, {}

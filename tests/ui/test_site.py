@@ -78,6 +78,27 @@ def test_the_page_loads_nothing_from_elsewhere(http: TestClient) -> None:
     assert "googleapis" not in http.get("/theme.css").text
 
 
+@pytest.mark.parametrize(
+    ("headers", "root"),
+    [
+        ({}, '<html lang="en" data-app="support"'),
+        ({"Accept-Language": "zh-CN"}, '<html lang="zh-Hans" data-app="support"'),
+        ({"Cookie": "switchboard_theme=dark"}, '<html lang="en" data-app="support" data-theme="dark"'),
+        (
+            {"Cookie": 'switchboard_theme="><script>; switchboard_language=zh'},
+            '<html lang="zh-Hans" data-app="support"',
+        ),
+    ],
+)
+def test_the_page_has_its_language_app_and_colours_from_the_start(
+    http: TestClient, headers: dict[str, str], root: str
+) -> None:
+    page = http.get("/", headers=headers)
+    assert " ".join(page.text.split()).startswith(f"<!doctype html> {root} style=")
+    assert page.headers["vary"].lower().startswith("accept-language, cookie")
+    assert page.text.count("theme-color") == (1 if "dark" in root else 2)
+
+
 def test_scripts_and_styles_get_a_new_address_when_they_change(http: TestClient) -> None:
     assert re.search(r'/ui/chat\.js\?v=[0-9a-f]{12}"', http.get("/").text)
 
@@ -139,7 +160,7 @@ def test_a_mistake_of_ours_shows_no_exception_text(http: TestClient) -> None:
 def test_each_app_has_its_colours(http: TestClient) -> None:
     styles = http.get("/ui/apps.css")
     assert styles.headers["content-type"].startswith("text/css")
-    assert 'html[data-app="support"]{--accent-fill:#2f7d5b;' in styles.text
+    assert '[data-app="support"]{--accent-fill:#2f7d5b;' in styles.text
 
 
 def test_only_our_assets_are_under_ui(http: TestClient) -> None:

@@ -45,9 +45,7 @@ def test_an_apps_name_cannot_leave_its_rule() -> None:
 
 
 def test_the_surfaces_in_the_style_sheet_are_those_that_are_checked() -> None:
-    css = (ASSETS / "chat.css").read_text()
-    assert f"--page: {LIGHT_PAGE}" in css
-    assert f"--page: {DARK_PAGE}" in css
+    assert f"--page: light-dark({LIGHT_PAGE}, {DARK_PAGE});" in (ASSETS / "frame.css").read_text()
 
 
 def test_no_style_script_or_theme_names_another_site() -> None:

@@ -1,8 +1,14 @@
-/* Puts the server's updates into the page and turns clicks into messages. Holds no state beyond the page itself.
+/* Puts the server's updates into the page and turns clicks into messages. Holds no state beyond the page itself
+   and what is to be done when the awaited reply is there.
 
    #update, #verdict   hidden components whose text is an update: base64 of JSON (see ui/chat.py)
-   #message-box, #send, #signal, #judge, #restart   Gradio's components that carry what the person does
-   #header, #thread    ours; children of #thread have a data-key, by which an update replaces them */
+   #message-box, #send, #signal, #judge, #restart, #choose, #delete
+                       Gradio's components that carry what the person does
+   #shell              ours: list of conversations, header, #thread (see ui/frame.py); children of #thread have a
+                       data-key, by which an update replaces them
+
+   Tells frame.js of every update by the event "switchboard:update", and takes its wishes by
+   "switchboard:signal" with {event, content}. */
 "use strict";
 (() => {
   const $ = (selector, within = document) => within.querySelector(selector);
@@ -10,6 +16,7 @@
   const touch = matchMedia("(pointer: coarse)");
   let words = {};
   let applied = "";
+  let wish = null;
 
   const box = () => $("#message-box textarea");
   const busy = () => $("#thread .typing") !== null;
@@ -23,12 +30,35 @@
 
   const nextFrame = () => new Promise((done) => setTimeout(done, 30));
 
+  // The one way in which a message is sent.
+  function send() {
+    if (!busy() && box().value.trim()) $("#send").click();
+  }
+
   async function say(text) {
     if (busy()) return;
     put(box(), text);
     await nextFrame();
-    $("#send").click();
+    send();
     if (!touch.matches) box().focus();
+  }
+
+  async function signal(event, content) {
+    put($("#signal textarea, #signal input"), content);
+    await nextFrame();
+    $(`#${event}`).click();
+  }
+
+  // Another conversation is shown once the awaited reply is in: it belongs to the one that is left.
+  function leave(event, content = "") {
+    if (busy()) wish = () => signal(event, content);
+    else signal(event, content);
+  }
+
+  function fulfil() {
+    if (!wish || busy()) return;
+    wish();
+    wish = null;
   }
 
   // Updates
@@ -57,7 +87,7 @@
       if (piece.dataset.undo) keyed(piece.dataset.undo)?.remove();
       const old = keyed(piece.dataset.key);
       // What is there already stays, so that a screen reader does not read it again.
-      if (old?.outerHTML === piece.outerHTML) {
+      if (old && (old.outerHTML === piece.outerHTML || old.matches(".moment"))) {
         before = old;
         continue;
       }
@@ -91,13 +121,20 @@
     view.scrollTo({ top: Math.min(top, bottom), behavior: calm.matches ? "auto" : "smooth" });
   }
 
-  function reset(update) {
-    $("#header").innerHTML = update.header;
-    $("#thread").replaceChildren(...pieces(update.html));
+  function open(update) {
+    words = JSON.parse(update.words);
+    $("#shell").innerHTML = update.frame;
+    reset(update);
     document.documentElement.dataset.app = update.app;
     document.title = update.title;
+    // The toolkit has put the browser's language there.
+    document.documentElement.lang = words.tag;
     document.body.dataset.ready = "";
     $("#splash")?.remove();
+  }
+
+  function reset(update) {
+    $("#thread").replaceChildren(...pieces(update.html));
     if (!touch.matches) box().focus({ preventScroll: true });
     const view = $("#scroll");
     view.scrollTop = $("#thread .message") ? view.scrollHeight : 0;
@@ -117,16 +154,20 @@
     const update = decoded(element);
     if (!update || update.number === applied) return;
     applied = update.number;
-    const acts = { reset, merge: () => merge(update.html), judged, failed };
+    const acts = { open, reset, merge: () => merge(update.html), listed: () => {}, judged, failed: () => failed() };
     acts[update.mode](update);
+    if (update.past) $("#past").innerHTML = update.past;
+    if (update.said) $("#announce").textContent = update.said;
+    document.dispatchEvent(new CustomEvent("switchboard:update", { detail: { mode: update.mode, words } }));
+    fulfil();
   }
 
-  // ``problem``, if the server could say, has a message and a remedy.
-  function failed(problem = {}) {
+  // ``problem``, if the server could say, has a code, a message and a remedy.
+  function failed(problem) {
     if (!$("#thread")) return;
     const waiting = $("#thread .typing");
     const question = waiting?.previousElementSibling;
-    const text = question?.matches(".user-message") ? question.textContent : (box()?.value ?? "");
+    const text = question?.matches(".user-message") ? question.textContent : box().value;
     question?.matches(".user-message") && question.remove();
     waiting?.remove();
     clearNotices([]);
@@ -134,20 +175,19 @@
     notice.className = "message notice";
     notice.dataset.key = "failed";
     notice.setAttribute("aria-label", words.assistant);
-    notice.innerHTML = '<div class="bubble"><p><strong></strong> <span></span></p></div>';
-    $("strong", notice).textContent = problem.message ?? words.failed;
-    $("span", notice).textContent = problem.remedy ?? words.failed_remedy;
+    notice.innerHTML = '<div class="bubble"><p></p></div>';
+    const told = problem && (words[problem.code] ?? `${problem.message} ${problem.remedy}`);
+    $("p", notice).textContent = told ?? `${words.failed} ${words.failed_remedy}`;
     $("#thread").append(notice);
     restore(text);
     reveal(notice);
+    fulfil();
   }
 
   // Judgements
 
-  async function judge(message, judgement) {
-    put($("#signal textarea, #signal input"), JSON.stringify({ message_id: message.dataset.messageId, ...judgement }));
-    await nextFrame();
-    $("#judge").click();
+  function judge(message, judgement) {
+    return signal("judge", JSON.stringify({ message_id: message.dataset.messageId, ...judgement }));
   }
 
   function unfold(message) {
@@ -174,12 +214,19 @@
     $(".verdict", message).textContent = button.dataset.done;
   }
 
+  function askAgain(button) {
+    let before = button.closest(".message");
+    while (before && !before.matches(".user-message")) before = before.previousElementSibling;
+    if (before) say($(".bubble", before).textContent);
+  }
+
   const onClick = {
     "[data-say]": (button) => say(button.dataset.say),
-    "#new-conversation": () => {
-      $("#restart").click();
+    ".new": () => {
+      leave("restart");
       box().focus();
     },
+    ".again": askAgain,
     ".thumb-up": (button) => judge(button.closest(".bot-message"), { kind: "up" }),
     ".thumb-down": (button) => {
       const message = button.closest(".bot-message");
@@ -198,8 +245,6 @@
   };
 
   document.addEventListener("click", (event) => {
-    const chooser = $("#header .apps[open]");
-    if (chooser && !chooser.contains(event.target)) chooser.open = false;
     if (!event.target.closest("#shell")) return;
     for (const [selector, act] of Object.entries(onClick)) {
       const target = event.target.closest(selector);
@@ -209,6 +254,17 @@
       return;
     }
   });
+
+  // What a fold shows must not open behind the message box. "toggle" does not bubble.
+  document.addEventListener(
+    "toggle",
+    (event) => {
+      const fold = event.target;
+      if (!fold.open || !fold.closest("#thread")) return;
+      fold.scrollIntoView({ block: "nearest", behavior: calm.matches ? "auto" : "smooth" });
+    },
+    true,
+  );
 
   document.addEventListener("submit", (event) => {
     if (!event.target.matches(".reasons")) return;
@@ -226,23 +282,19 @@
     "keydown",
     (event) => {
       if (event.key === "Escape") {
-        const chooser = $("#header .apps[open]");
         const message = event.target.closest?.(".bot-message:has(.reasons:not([hidden]))");
-        if (chooser) {
-          chooser.open = false;
-          $("summary", chooser).focus();
-        } else if (message) {
-          fold(message);
-        }
+        if (message) fold(message);
       }
       if (event.key !== "Enter" || event.target !== box()) return;
       event.stopPropagation();
       if (event.isComposing || event.shiftKey) return;
       event.preventDefault();
-      if (!busy() && box().value.trim()) $("#send").click();
+      send();
     },
     true,
   );
+
+  document.addEventListener("switchboard:signal", (event) => leave(event.detail.event, event.detail.content));
 
   // Gradio says nothing of a request that the server refused (too many of them, a full queue).
   const fetched = window.fetch;
@@ -258,8 +310,8 @@
   // Gradio draws the components one by one.
   function start() {
     const sources = [$("#update"), $("#verdict")];
-    if (!$("#thread") || !box() || [...sources, $("#send"), $("#judge"), $("#restart")].includes(null)) return false;
-    words = JSON.parse($("#shell").dataset.words);
+    const carriers = ["#shell", "#send", "#signal", "#judge", "#restart", "#choose", "#delete"].map((id) => $(id));
+    if (!box() || [...sources, ...carriers].includes(null)) return false;
     for (const source of sources) {
       new MutationObserver(() => apply(source)).observe(source, {
         childList: true,
