@@ -140,6 +140,21 @@ def create_router(agent: Service) -> APIRouter:
         return JSONResponse(schema.reply_json(reply))
 
     @router.get(
+        "/messages/{message_id}/why",
+        tags=["chat"],
+        summary="Why this answer",
+        response_model=schema.WhyOut,
+        responses={
+            200: {"content": {"application/json": {"example": schema.WHY_EXAMPLE}}},
+            **_problems(404),
+        },
+    )
+    def why(message_id: str, request: Request) -> Response:
+        """For the client that got the reply. The words' weights are computed at each call, by the model's reading
+        the message again without each of its words."""
+        return JSONResponse(agent.why(message_id, client_of(request).id))
+
+    @router.get(
         "/conversations",
         tags=["chat"],
         summary="The client's own conversations",
@@ -223,7 +238,11 @@ def create_router(agent: Service) -> APIRouter:
 
     @router.get("/apps", tags=["chat"], summary="The installed apps")
     def apps() -> list[dict[str, Any]]:
-        """Name, title, description, greeting, examples, colour, locale and model version of each."""
+        """Name, title, description, greeting, examples, colour, locale and model version of each.
+
+        `training` is null, or `step` of `total` of the training that goes on in the background (`total` is 0 until
+        it is known).
+        """
         return agent.apps()
 
     @router.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)

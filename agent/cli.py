@@ -71,22 +71,28 @@ def _plain(error: Exception) -> str:
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. [default: 7860]")] = None,
+    train: Annotated[
+        bool, typer.Option(help="Train new and changed apps in the background; else probes answer for them.")
+    ] = True,
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Serve the page and the API; an app without a model is trained first."""
+    """Serve the page and the API; what is new in an app answers in seconds and is trained meanwhile."""
     import uvicorn
 
+    from agent.background import Background
     from agent.ports import check_port
     from agent.runtime import Agent
     from agent.server import create_app
-    from agent.teach import teach
+    from agent.teach import first_version
 
     settings = settings_of(config, host=host, port=port, data=data)
     check_port(settings.host, settings.port)
-    agent = Agent.open(settings, holder=settings.address, untrained=teach)
+    agent = Agent.open(settings, holder=settings.address, untrained=first_version)
+    background = Background(agent, adapters=train)
     try:
         server = create_app(agent)
+        background.start()
         out.print(f"\n[bold]Switchboard is ready:[/bold] {settings.address}\n", highlight=False)
         uvicorn.run(
             server,
@@ -98,6 +104,7 @@ def serve(
             server_header=False,
         )
     finally:
+        background.close()
         agent.close()
 
 

@@ -15,7 +15,7 @@
     ├── TrainingError          there is too little to learn from, or a run cannot go on
     └── StoreError             the database cannot be read or written
         ├── DiskFullError      the disk refuses to take more
-        └── LockedError        another process serves this data folder (``holder`` names it)
+        └── LockedError        another process serves or trains in this folder (``holder`` names it)
 
 ``index/`` stands below this package and has its own two errors (see ``index.documents``).
 
@@ -119,11 +119,11 @@ class DiskFullError(StoreError):
 
 
 class LockedError(StoreError):
-    """Another process serves this data folder."""
+    """Another process works in this folder: it serves from there, or trains an app."""
 
     def __init__(self, folder: Path, holder: str) -> None:
         self.folder = folder
         self.holder = holder
         super().__init__(
-            f"The data folder {folder} is in use by {holder}. Stop that server, or give another folder with --data."
+            f"The folder {folder} is in use by {holder}. Wait for its end, stop it, or give another folder with --data."
         )

@@ -14,12 +14,13 @@ FILE_NAME = "server.lock"
 class FolderLock:
     """Held from construction to ``close``; one holder a folder, on one machine."""
 
-    def __init__(self, folder: Path, holder: str) -> None:
-        """Take the lock for this process; ``holder`` says where it serves, for whoever comes second.
+    def __init__(self, folder: Path, holder: str, file_name: str = FILE_NAME) -> None:
+        """Take the lock for this process; ``holder`` says what it does, such as the address that it serves, for
+        whoever comes second. Locks of different ``file_name`` do not exclude each other.
 
         Raises LockedError naming the first holder, StoreError if the file cannot be made.
         """
-        path = folder / FILE_NAME
+        path = folder / file_name
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:

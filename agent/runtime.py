@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ from agent.redaction import make_redactor
 from agent.store import Store
 from agent.text import clean
 from agent.types import Feedback, Gone, Message, Prediction, Reply
+from agent.why import why
 from index.documents import Passage
 from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
 
@@ -48,6 +49,16 @@ Advance = Callable[[int, int], None]
 
 PASSAGES = 5
 """Passages that a search brings to the policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How far the learning of an app has come, which goes on beside the service."""
+
+    state: Literal["running", "failed"]
+    step: int = 0
+    total: int = 0
+    """0 while it is not known yet, or nothing is trained by steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +115,10 @@ class Agent:
         self.backbone = backbone
         self.store = store
         self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
+        self.training: dict[str, Training] = {}
+        """By app; kept by whoever trains beside the service."""
+        self.opened = time.time_ns()
+        """Nanoseconds since 1970; no file of an app was read before."""
         self.redactor = make_redactor(settings.redactor)
         self.generator = Generator(settings, self.redactor) if settings.generator_url else None
         self._apps = dict(apps)
@@ -130,6 +145,7 @@ class Agent:
         an app has no model or its champion is damaged.
         """
         torch.set_num_threads(settings.threads)
+        opened = time.time_ns()
         store = Store.open(settings.data)
         try:
             if holder:
@@ -145,6 +161,7 @@ class Agent:
                 if untrained and registry.champion() is None:
                     registry.promote(untrained(domain, index, backbone, settings).name)
             agent = cls(settings, backbone, store, apps)
+            agent.opened = opened
             for name in apps:
                 agent.load_champion(name)
         except BaseException:
@@ -159,6 +176,15 @@ class Agent:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
         self.engine.swap(app, open_version(folder, self.backbone))
 
+    def reload(self, app: str) -> None:
+        """Take up an app's files as they are now; turns that are under way end with what they began with.
+
+        Raises DomainError, KnowledgeError or StoreError; the app is then as it was.
+        """
+        domain = Domain.load(self._app(app).domain.folder)
+        index = open_index(domain, self.settings.data, self.backbone)
+        self._apps[app] = build_app(domain, self.settings, index)
+
     def close(self) -> None:
         """Finish what waits and close the database."""
         self.engine.close()
@@ -169,6 +195,10 @@ class Agent:
     @property
     def domains(self) -> Mapping[str, Domain]:
         return {name: app.domain for name, app in self._apps.items()}
+
+    def index(self, app: str) -> KnowledgeIndex:
+        """The app's knowledge. Raises UnknownAppError."""
+        return self._app(app).index
 
     def reply(self, message: Message, gone: Gone | None = None, show: Show = lambda piece: None) -> Reply:
         """Answer one message and keep the turn. ``show`` gets the pieces of a generated text as they come.
@@ -277,6 +307,16 @@ class Agent:
         """Keep what a person said of a reply; False if it was said before. Raises ConversationError."""
         return self.store.add_feedback(feedback)
 
+    def why(self, message_id: str, client_id: str) -> dict[str, Any]:
+        """Why a reply was given (``agent.schema.WhyOut``), for the client that got it.
+
+        Raises ConversationError, UnknownAppError, BusyError, ModelError.
+        """
+        turn = self.store.turn(message_id, client_id)
+        self._app(turn.app)
+        registry = ModelRegistry(self.settings.data, turn.app)
+        return why(turn, self.engine, registry, self.backbone, self.settings.token_budget)
+
     def passage(self, app: str, passage_id: str) -> Passage:
         """A passage by its id. Raises KeyError if there is none."""
         return self._app(app).index.passage(passage_id)
@@ -297,9 +337,16 @@ class Agent:
                 "colour": app.domain.colour,
                 "locale": app.domain.locale,
                 "model_version": self.engine.version(name),
+                "training": self._progress(name),
             }
             for name, app in self._apps.items()
         ]
+
+    def _progress(self, name: str) -> dict[str, int] | None:
+        training = self.training.get(name)
+        if training is None or training.state != "running":
+            return None
+        return {"step": training.step, "total": training.total}
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Whether messages can be answered now, and the figures behind it."""
@@ -308,6 +355,8 @@ class Agent:
         details = {
             "models": state.versions,
             "passages": {name: len(app.index) for name, app in self._apps.items()},
+            # A failure's reason may name files of ours: the log has it.
+            "training": {name: asdict(training) for name, training in dict(self.training).items()},
             "waiting": state.waiting,
             "queue_limit": self.settings.queue_limit,
         }

@@ -99,6 +99,62 @@ class ReplyOut(BaseModel):
     model_version: str
 
 
+class NeighbourOut(BaseModel):
+    """A training example, and how near it lies to the message."""
+
+    text: str
+    intent: str | None
+    cosine: float
+
+
+class WordOut(BaseModel):
+    """A word of the message; in a long one, a few words in a row."""
+
+    text: str
+    start: int = Field(description="Of the message's characters, as `end`.")
+    end: int
+    weight: float = Field(description="How far the first intent's confidence falls without it; may be negative.")
+
+
+class ScopeOut(BaseModel):
+    score: float = Field(description="0 (like the training examples) to 1 (unlike them).")
+    threshold: float = Field(description="At or above it the message counts as out of scope.")
+
+
+class DecisionOut(BaseModel):
+    score: float | None
+    threshold: float | None
+
+
+class PassageScoreOut(BaseModel):
+    id: str
+    title: str
+    score: float
+    dense: float
+    lexical: float
+
+
+class WhyOut(BaseModel):
+    """Why a reply was given: what was kept with it, and two things that are computed when asked for."""
+
+    message_id: str
+    text: str = Field(description="The person's message.")
+    model_version: str
+    route: RouteOut
+    intents: list[RankedOut] = Field(description="The best five, with calibrated confidence.")
+    out_of_scope: ScopeOut
+    decided_by: DecisionOut = Field(description="The figure that decided, and what it was held against.")
+    sentiment: dict[str, float]
+    slots: dict[str, str]
+    handover: dict[str, Any] | None = Field(description="What a person who takes over is told.")
+    passages: list[PassageScoreOut] = Field(description="Best first, whether cited or not.")
+    unknown_share: float = Field(description="Share of the text's tokens that the model does not know.")
+    generator: dict[str, Any] | None = Field(description="How the generated text fared, if there is any.")
+    nearest: list[NeighbourOut] | None = Field(description="Nearest training examples, nearest first.")
+    words: list[WordOut] | None = Field(description="The weightiest first.")
+    note: str = Field(description="Why `nearest` and `words` are null, or what they do not take into account.")
+
+
 class ConversationOut(BaseModel):
     """A conversation of the client that asks."""
 
@@ -228,6 +284,32 @@ REPLY_EXAMPLE: dict[str, Any] = {
     "quick_replies": [{"title": "Start a return", "text": "i want to start a return"}],
     "why": {"intents": [["return_policy", 0.93], ["exchange", 0.03]], "sentiment": "neutral"},
     "model_version": "support-1",
+}
+
+
+WHY_EXAMPLE: dict[str, Any] = {
+    "message_id": "kTq0vGJ1w8yQmB2x",
+    "text": "can i return worn shoes?",
+    "model_version": "2",
+    "route": REPLY_EXAMPLE["route"],
+    "intents": [{"name": "return_policy", "confidence": 0.93}, {"name": "exchange", "confidence": 0.03}],
+    "out_of_scope": {"score": 0.08, "threshold": 0.5},
+    "decided_by": {"score": 0.93, "threshold": 0.6},
+    "sentiment": {"negative": 0.11, "neutral": 0.84, "positive": 0.05},
+    "slots": {},
+    "handover": None,
+    "passages": [{"id": "returns#2", "title": "Returns", "score": 0.81, "dense": 0.84, "lexical": 0.71}],
+    "unknown_share": 0.0,
+    "generator": None,
+    "nearest": [{"text": "may i send back shoes i wore", "intent": "return_policy", "cosine": 0.91}],
+    "words": [
+        {"text": "return", "start": 6, "end": 12, "weight": 0.52},
+        {"text": "worn", "start": 13, "end": 17, "weight": 0.17},
+        {"text": "shoes?", "start": 18, "end": 24, "weight": 0.09},
+        {"text": "i", "start": 4, "end": 5, "weight": 0.01},
+        {"text": "can", "start": 0, "end": 3, "weight": -0.02},
+    ],
+    "note": "",
 }
 
 

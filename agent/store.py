@@ -54,6 +54,24 @@ class ConversationRow:
     updated_at: str
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message of a person, and what was decided on it."""
+
+    message_id: str
+    """The reply's."""
+    app: str
+    text: str
+    """The person's."""
+    model_version: str
+    intent: str | None
+    """The first that the model named."""
+    route: dict[str, Any]
+    """kind, reason, intent, score, threshold, options."""
+    why: dict[str, Any]
+    """As in Reply."""
+
+
 class Store:
     """The database of one data folder. Safe to call from many threads.
 
@@ -269,17 +287,7 @@ class Store:
         """
         said = asdict(feedback)
         with self._transaction() as db:
-            rows = self._read(
-                "SELECT c.* FROM messages m JOIN conversations c ON c.id = m.conversation_id "
-                "WHERE m.id = ? AND m.role = 'bot'",
-                [feedback.message_id],
-            )
-            if not rows:
-                raise ConversationError(feedback.message_id)
-            conversation = _conversation(rows[0])
-            # Of an unclaimed conversation the message's id is the secret, whatever identity came with it.
-            if conversation.claimed and conversation.client_id != feedback.client_id:
-                raise ConversationError(feedback.message_id)
+            self._require_own_reply(feedback.message_id, feedback.client_id)
             same = (
                 "SELECT id FROM feedback WHERE message_id = :message_id AND client_id = :client_id "
                 "AND kind = :kind AND reason = :reason AND comment = :comment"
@@ -288,6 +296,40 @@ class Store:
                 return False
             _insert(db, "feedback", said | {"created_at": _now()})
         return True
+
+    def turn(self, message_id: str, client_id: str) -> Turn:
+        """The turn that a reply ended.
+
+        Raises ConversationError if the client may not use the conversation, or there is no such bot message.
+        """
+        self._require_own_reply(message_id, client_id)
+        [row] = self._read(
+            "SELECT m.turn AS message_id, c.app, m.text, p.model_version, p.intent, r.why, r.options, "
+            "r.kind, r.reason, r.intent AS routed, r.score, r.threshold "
+            "FROM messages m JOIN conversations c ON c.id = m.conversation_id "
+            "JOIN predictions p ON p.message_id = m.turn JOIN routes r ON r.message_id = m.turn "
+            "WHERE m.turn = ? AND m.role = 'user'",
+            [message_id],
+        )
+        route = {name: row[name] for name in ("kind", "reason", "score", "threshold")}
+        return Turn(
+            **{name: row[name] for name in ("message_id", "app", "text", "model_version", "intent")},
+            route=route | {"intent": row["routed"], "options": json.loads(row["options"])},
+            why=json.loads(row["why"]),
+        )
+
+    def _require_own_reply(self, message_id: str, client_id: str) -> None:
+        rows = self._read(
+            "SELECT c.* FROM messages m JOIN conversations c ON c.id = m.conversation_id "
+            "WHERE m.id = ? AND m.role = 'bot'",
+            [message_id],
+        )
+        if not rows:
+            raise ConversationError(message_id)
+        conversation = _conversation(rows[0])
+        # Of an unclaimed conversation the message's id is the secret, whatever identity came with it.
+        if conversation.claimed and conversation.client_id != client_id:
+            raise ConversationError(message_id)
 
     def counts(self) -> dict[str, int]:
         """How many rows there are: conversations, messages, feedback_up, feedback_down."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,12 @@ from agent.config import Settings
 from agent.domain import Domain, discover
 from agent.errors import ModelError, UnknownAppError
 from agent.learning.data import Dataset, load_dataset
+from agent.learning.provisional import FIRST_EXAMPLES, first_model, probe_version
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import Recipe, Vectors, train_version
+from agent.lock import FolderLock
 from agent.model.backbone import Backbone
+from agent.model.memory import Memory
 from agent.model.multitask import MultiTaskModel
 from agent.model.storage import load_model
 from agent.progress import Bar, StepProgress
@@ -25,6 +29,8 @@ from index.knowledge import KnowledgeIndex
 
 if TYPE_CHECKING:
     from agent.learning.evaluate import Report
+
+LOCK = "training.lock"
 
 
 def domain_of(settings: Settings, name: str) -> Domain:
@@ -47,6 +53,22 @@ def documents_of(index: KnowledgeIndex) -> dict[str, Vectors]:
     for passage in index.passages():
         found.setdefault(passage.document_id, []).append(index.vector(passage.id))
     return {document: np.stack(vectors) for document, vectors in found.items()}
+
+
+def training_lock(registry: ModelRegistry) -> FolderLock:
+    """Taken while an app is trained, so that one process at a time does. Raises LockedError naming that one."""
+    registry.folder.mkdir(parents=True, exist_ok=True)
+    return FolderLock(registry.folder, f"training of {registry.app}", LOCK)
+
+
+def first_version(domain: Domain, index: KnowledgeIndex, backbone: Backbone, settings: Settings) -> Path:
+    """An app's first version, in seconds: probes over the frozen backbone, fitted to a few examples of each intent.
+
+    Raises TrainingError if an intent has too few examples.
+    """
+    registry, intents = ModelRegistry(settings.data, domain.name), list(domain.intents)
+    dataset = dataset_of(domain, index, domain.folder).sample(FIRST_EXAMPLES)
+    return probe_version(registry, first_model(backbone, dataset, intents), Memory.empty(), dataset, intents)
 
 
 def teach(
@@ -77,13 +99,14 @@ def teach_app(settings: Settings, name: str, recipe: Recipe, *, fresh: bool, pro
     domain = domain_of(settings, name)
     backbone = Backbone.load(settings.backbone, settings.device)
     registry = ModelRegistry(settings.data, name)
-    if fresh:
-        shutil.rmtree(registry.folder / "checkpoint", ignore_errors=True)
     with Bar(f"index {name}", "texts") as bar:
         index = open_index(domain, settings.data, backbone, bar.update)
-    folder = teach(domain, index, backbone, settings, recipe)
-    if promote:
-        registry.promote(folder.name)
+    with closing(training_lock(registry)):
+        if fresh:
+            shutil.rmtree(registry.folder / "checkpoint", ignore_errors=True)
+        folder = teach(domain, index, backbone, settings, recipe)
+        if promote:
+            registry.promote(folder.name)
     print(f"{name}: version {folder.name}{' is in service' if promote else ''}, {time.monotonic() - began:.0f} s.")
     return folder
 

@@ -8,6 +8,7 @@ Knows nothing of engines, stores or HTTP: predictions and search are handed in.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -52,6 +53,7 @@ class Dialogue:
 
     def reply(self, predictions: Sequence[Prediction], tracker: Tracker, search: Search) -> Draft:
         """The reply to the message whose ``texts`` have these predictions. Changes ``tracker``."""
+        predictions = [_of_app(prediction, self._domain) for prediction in predictions]
         found = wishes(predictions, tracker, self._domain)
         turn = self._policy.begin(tracker, predictions[0])
         for wish in found:
@@ -80,3 +82,8 @@ class Dialogue:
         if later.intent in self._domain.intents:
             route = self._router.later(later)
             self._policy.carry_out(turn, Step(turn.step.wish, route, later.slots, ()))
+
+
+def _of_app(prediction: Prediction, domain: Domain) -> Prediction:
+    """Without the intents that the domain does not have (any more): a version knows those of its own examples."""
+    return replace(prediction, intents=tuple(ranked for ranked in prediction.intents if ranked.name in domain.intents))

@@ -4,7 +4,7 @@ out-of-scope score with its threshold."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from agent.model.scope import ScopeScorer, strangeness
 from agent.model.vote import NeighbourVote
 
 Matrix = NDArray[np.float32]
+Read = Callable[[Sequence[str]], Outputs]
+"""Texts to what the model's heads say of them."""
 
 WEIGHTS_WITHOUT_OUTSIDERS = (1.0, 0.0, 1.0, 0.0)
 """Of energy, softmax, neighbours and feature neighbours, each standardised, where no out-of-scope text
@@ -42,16 +44,19 @@ def fit_intent(
     held_out: Sequence[str],
     held_out_labels: Sequence[int],
     outsiders: Sequence[str] = (),
+    read: Read | None = None,
 ) -> None:
     """Fit an intent head's temperature, its neighbours' vote and its out-of-scope scorer, in place.
 
     ``known`` are the training texts; ``held_out`` in-scope texts that were not trained on; ``outsiders`` held-out
-    out-of-scope texts. Labels are places in the head's labels.
+    out-of-scope texts. Labels are places in the head's labels. ``read`` stands for ``model.read`` where a caller
+    knows the outputs already.
     """
-    memory, inside = model.read(known), model.read(held_out)
+    read = read or model.read
+    memory, inside = read(known), read(held_out)
     model.temperatures[head], model.votes[head] = fit_vote(memory, known_labels, inside, held_out_labels, head)
     understood = model.probabilities(inside, head).argmax(1) == np.asarray(held_out_labels)
-    outside = model.read(outsiders) if len(outsiders) >= ENOUGH_OUTSIDERS else None
+    outside = read(outsiders) if len(outsiders) >= ENOUGH_OUTSIDERS else None
     model.scopes[head] = fit_scope(memory, inside, understood, outside, head)
 
 
@@ -98,7 +103,7 @@ def _temperature(logits: Matrix, target: NDArray[np.int64], weight: float, share
 def fit_scope(
     memory: Outputs, inside: Outputs, understood: NDArray[np.bool_], outside: Outputs | None, head: str
 ) -> ScopeScorer:
-    """The out-of-scope scorer of an intent head.
+    """The out-of-scope scorer of the intent head ``head``.
 
     ``memory`` was read from the training texts; ``inside`` from held-out in-scope texts, ``understood`` says which of
     them got the right intent; ``outside`` from held-out out-of-scope texts. With these the weights of the parts are a

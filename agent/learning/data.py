@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,19 @@ class Dataset:
         held = [e for e in self.examples if _fraction(e.text) < share]
         rest = [e for e in self.examples if _fraction(e.text) >= share]
         return Dataset(tuple(rest)), Dataset(tuple(held))
+
+    def sample(self, most: int) -> Dataset:
+        """At most ``most`` examples of each intent, of each sentiment alone, and out of scope; the choice
+        depends on the texts alone."""
+        kept: dict[int, Example] = {}
+        counts: Counter[str] = Counter()
+        for i in sorted(range(len(self.examples)), key=lambda i: _fraction(f"sample {self.examples[i].text}")):
+            e = self.examples[i]
+            group = e.intent or e.sentiment or "outside"
+            counts[group] += 1
+            if counts[group] <= most:
+                kept[i] = e
+        return Dataset(tuple(kept[i] for i in sorted(kept)))
 
     @property
     def in_scope(self) -> list[Example]:

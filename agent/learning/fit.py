@@ -33,8 +33,9 @@ def fit(
     """Train to the end and leave the best epoch's weights in the model.
 
     ``checkpoint`` is a folder that holds the state every ``every`` steps, after each epoch and on
-    Ctrl-C; a later call with the same ``identity`` (of data and settings) goes on from it, and it is
-    removed at the end. Returns the validation figures of each epoch.
+    Ctrl-C; a later call with the same ``identity`` (of data and settings) goes on from it. It stays until
+    ``remove_checkpoint``, for the caller has yet to save what came of the run. Returns the validation
+    figures of each epoch.
 
     Raises KeyboardInterrupt again after having saved.
     """
@@ -45,8 +46,21 @@ def fit(
         from torch.utils.tensorboard import SummaryWriter
 
         writer = SummaryWriter(str(log_folder), purge_step=run.done)
+
+    def end_epoch() -> None:
+        nonlocal best
+        figures = validate()
+        history.append(figures)
+        if writer:
+            for name, value in figures.items():
+                writer.add_scalar(f"validation/{name}", value, run.done)
+        if _is_best(history):
+            best = _weights(run)
+
     try:
-        for step in run.train():
+        if len(history) < run.done // run.steps_an_epoch:  # it was interrupted between the last step and the figures
+            end_epoch()
+        for step in () if _has_stopped(history, run.settings.patience) else run.train():
             if progress:
                 progress(step)
             if writer:
@@ -54,17 +68,11 @@ def fit(
                     writer.add_scalar(f"loss/{name}", value, step.number)
                 writer.add_scalar("rate", step.rate, step.number)
             if step.ends_epoch:
-                figures = validate()
-                history.append(figures)
-                if writer:
-                    for name, value in figures.items():
-                        writer.add_scalar(f"validation/{name}", value, step.number)
-                if _is_best(history):
-                    best = _weights(run)
-                elif len(history) - _best_epoch(history) >= run.settings.patience:
-                    break
+                end_epoch()
             if step.ends_epoch or step.number % every == 0:
                 keeper.save(run, history, best)
+            if step.ends_epoch and _has_stopped(history, run.settings.patience):
+                break
     except KeyboardInterrupt:
         keeper.save(run, history, best)
         raise
@@ -74,8 +82,14 @@ def fit(
     with torch.no_grad():
         for name, p in run.trainable.items():
             p.copy_(best[name])
-    keeper.remove()
     return history
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Forget a run that has ended, or is not to be gone on with."""
+    (folder / "checkpoint.json").unlink(missing_ok=True)
+    for file in folder.glob("step-*.safetensors"):
+        file.unlink()
 
 
 def _score(figures: dict[str, float]) -> float:
@@ -89,6 +103,11 @@ def _best_epoch(history: list[dict[str, float]]) -> int:
 
 def _is_best(history: list[dict[str, float]]) -> bool:
     return _best_epoch(history) == len(history)
+
+
+def _has_stopped(history: list[dict[str, float]], patience: int) -> bool:
+    """Whether as many epochs as ``patience`` went by without a better figure."""
+    return bool(history) and len(history) - _best_epoch(history) >= patience
 
 
 def _weights(run: TrainingRun) -> dict[str, Tensor]:
@@ -124,7 +143,7 @@ class _Keeper:
             return [], _weights(run)
         pointer = json.loads((self.folder / "checkpoint.json").read_text(encoding="utf-8"))
         if pointer["identity"] != self.identity:
-            self.remove()
+            remove_checkpoint(self.folder)
             return [], _weights(run)
         try:
             tensors = load_file(self.folder / pointer["file"])
@@ -135,10 +154,3 @@ class _Keeper:
         run.load_state(tensors)
         best = {n.removeprefix("best/"): t for n, t in tensors.items() if n.startswith("best/")}
         return list(pointer["history"]), best
-
-    def remove(self) -> None:
-        if self.folder is None or not self.folder.is_dir():
-            return
-        (self.folder / "checkpoint.json").unlink(missing_ok=True)
-        for file in self.folder.glob("step-*.safetensors"):
-            file.unlink()

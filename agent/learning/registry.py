@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import fcntl
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +69,19 @@ class ModelRegistry:
 
     def promote(self, name: str) -> None:
         """Let ``champion`` point at a version. Raises ModelError if there is no such version."""
+        with self._locked():
+            self._promote(name)
+
+    def follow(self, champion: Path | None, name: str) -> bool:
+        """Promote a version in the place of ``champion``; False if that is not the champion any more: whatever
+        somebody chose meanwhile stays. Raises ModelError if there is no such version."""
+        with self._locked():
+            if self.champion() != champion:
+                return False
+            self._promote(name)
+        return True
+
+    def _promote(self, name: str) -> None:
         self.version_folder(name)
         aliases = self._aliases() | {CHAMPION: name}
         aside = self.folder / "aliases.json.new"
@@ -74,6 +90,14 @@ class ModelRegistry:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(aside, self.folder / "aliases.json")
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One move of an alias at a time, among all processes; the next one waits."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "aliases.lock").open("a") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
 
     def version_folder(self, name: str) -> Path:
         """Folder of a version. Raises ModelError naming those there are."""

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from agent.errors import TrainingError
-from agent.learning.calibrate import fit_intent, fit_temperature
+from agent.learning.calibrate import Read, fit_intent, fit_temperature
 from agent.learning.data import Dataset, training_rows
-from agent.learning.fit import Progress, fit
+from agent.learning.fit import Progress, fit, remove_checkpoint
 from agent.learning.probe import fit_probe
 from agent.learning.registry import ModelRegistry, now
 from agent.learning.train import Row, TrainingRun, TrainingSet, TrainSettings
@@ -72,11 +72,11 @@ def train_version(
     """Train, calibrate and save the next version; it is not promoted.
 
     ``documents`` gives the frozen vectors of each knowledge document's passages, (P, D). A run that was
-    interrupted with the same data and recipe goes on where it stopped.
+    interrupted with the same data and recipe, or killed before its version was saved, goes on where it stopped.
 
     Raises TrainingError if an intent has too few examples, or an example names what there is not.
     """
-    _require_examples(dataset, intents)
+    require_examples(dataset, intents)
     ids = [document for document, vectors in documents.items() for _ in vectors]
     passages_of = {d: [i for i, name in enumerate(ids) if name == d] for d in documents}
     matrix = np.concatenate([np.empty((0, backbone.dimension), np.float32), *documents.values()])
@@ -90,16 +90,18 @@ def train_version(
     _start_from_probes(model, rows, targets)
     run = TrainingRun(model, TrainingSet(rows, targets, matrix), recipe.settings)
     identity = _identity(dataset, intents, matrix, recipe, backbone)
+    checkpoint = registry.folder / "checkpoint"
     history = fit(
         run,
         lambda: validation_figures(model, held_out, documents),
-        checkpoint=registry.folder / "checkpoint",
+        checkpoint=checkpoint,
         identity=identity,
         log_folder=registry.folder / "tensorboard" / identity,
         progress=progress,
         every=50,
     )
-    calibrate(model, train_set, held_out)
+    calibrate_intents(model, train_set, held_out, model.read)
+    calibrate_sentiment(model, held_out, model.read)
     folder = registry.next_folder()
     model.version = folder.name
     save_model(
@@ -115,6 +117,7 @@ def train_version(
             "figures": {"validation": history[-1] if history else {}, "epochs": history},
         },
     )
+    remove_checkpoint(checkpoint)
     return folder
 
 
@@ -141,8 +144,8 @@ def validation_figures(model: MultiTaskModel, held_out: Dataset, documents: Mapp
     return figures
 
 
-def calibrate(model: MultiTaskModel, train_set: Dataset, held_out: Dataset) -> None:
-    """Fit on held-out examples, in place: ``fit_intent`` for the intents, a temperature for sentiment."""
+def calibrate_intents(model: MultiTaskModel, train_set: Dataset, held_out: Dataset, read: Read) -> None:
+    """``fit_intent`` on held-out examples, in place; ``read`` gives the model's outputs for texts."""
     names = model.labels(INTENT)
     known, inside = train_set.in_scope, held_out.in_scope
     if inside:
@@ -154,14 +157,20 @@ def calibrate(model: MultiTaskModel, train_set: Dataset, held_out: Dataset) -> N
             [e.text for e in inside],
             [names.index(str(e.intent)) for e in inside],
             [e.text for e in held_out.out_of_scope],
+            read,
         )
+
+
+def calibrate_sentiment(model: MultiTaskModel, held_out: Dataset, read: Read) -> None:
+    """Fit the sentiment's temperature on held-out examples, in place; ``read`` as above."""
     if held_out.feelings and SENTIMENT in model.heads:
-        logits = model.read([e.text for e in held_out.feelings]).logits[SENTIMENT].numpy()
+        logits = read([e.text for e in held_out.feelings]).logits[SENTIMENT].numpy()
         feelings = [SENTIMENTS.index(e.sentiment) for e in held_out.feelings if e.sentiment]
         model.temperatures[SENTIMENT] = fit_temperature(logits, feelings)
 
 
-def _require_examples(dataset: Dataset, intents: Sequence[str]) -> None:
+def require_examples(dataset: Dataset, intents: Sequence[str]) -> None:
+    """Raises TrainingError naming the intents that have fewer than FEWEST_EXAMPLES."""
     counts = Counter(e.intent for e in dataset.in_scope)
     poor = [name for name in intents if counts[name] < FEWEST_EXAMPLES]
     if poor:

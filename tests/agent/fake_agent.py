@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.config import Settings
 from agent.errors import ConversationError, SwitchboardError
+from agent.schema import WHY_EXAMPLE
 from agent.types import Feedback, Gone, Message, Prediction, Reply
 from tests.agent.samples import prediction, reply
 
@@ -91,6 +92,12 @@ class FakeAgent:
             raise ConversationError(feedback.message_id)
         self.judged.append(feedback)
         return self.judged.count(feedback) == 1
+
+    def why(self, message_id: str, client_id: str) -> dict[str, Any]:
+        self._maybe_fail()
+        if message_id != "m1":
+            raise ConversationError(message_id)
+        return WHY_EXAMPLE | {"message_id": message_id}
 
     def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]:
         self._maybe_fail()

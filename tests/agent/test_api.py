@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from agent import schema
 from agent.api import CLIENT_GONE
 from agent.errors import (
     BackboneError,
@@ -209,6 +210,24 @@ def _running(http: TestClient) -> int:
 # Feedback
 
 
+def test_why_an_answer_was_given_is_told_in_the_promised_form(http: TestClient) -> None:
+    answer = http.get("/v1/messages/m1/why")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (
+        schema.WhyOut.model_validate(body, extra="forbid").model_dump()
+        == body
+        == schema.WHY_EXAMPLE | {"message_id": "m1"}
+    )
+    for word in body["words"]:
+        assert body["text"][word["start"] : word["end"]] == word["text"]
+
+
+def test_why_of_anothers_or_of_no_message_is_not_told(http: TestClient) -> None:
+    answer = http.get("/v1/messages/m2/why")
+    assert (answer.status_code, code_of(answer)) == (404, "unknown_conversation")
+
+
 def test_feedback_is_recorded_once(http: TestClient, agent: FakeAgent) -> None:
     said = {"message_id": "m1", "kind": "down", "reason": "wrong", "comment": "not\u202e  this"}
     assert [http.post("/v1/messages", json={"text": "a"}).status_code] == [200]
@@ -371,7 +390,8 @@ def test_every_call_is_documented_with_its_errors_and_examples(http: TestClient)
     openapi = http.get("/openapi.json").json()
     paths = openapi["paths"]
     assert set(paths) == {
-        *("/v1/messages", "/v1/feedback", "/v1/predict", "/v1/search", "/v1/apps", "/healthz", "/readyz"),
+        *("/v1/messages", "/v1/messages/{message_id}/why", "/v1/feedback", "/v1/predict", "/v1/search", "/v1/apps"),
+        *("/healthz", "/readyz"),
         *("/v1/conversations", "/v1/conversations/{conversation_id}", "/v1/conversations/{conversation_id}/messages"),
     }
     posts = [paths[f"/v1/{name}"]["post"] for name in ("messages", "feedback", "predict", "search")]

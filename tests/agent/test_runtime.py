@@ -23,8 +23,11 @@ from agent.errors import (
 )
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
+from agent.model.storage import load_model
 from agent.runtime import Agent
+from agent.schema import WhyOut
 from agent.types import Feedback, Message, Reply
+from agent.why import READ_TOGETHER, why
 from tests.agent.library import make_library, train_library
 from tests.agent.test_generator import says, server
 from tests.conftest import make_backbone_folder
@@ -82,6 +85,58 @@ def test_a_form_goes_on_after_a_restart(settings: Settings, tiny: Backbone) -> N
     assert then.route.kind == "form"
     assert then.why["slots"]["card"] == "C-1234"
     second.close()
+
+
+def test_why_an_answer_was_given(agent: Agent) -> None:
+    reply = agent.reply(say(agent, "i was charged a fine"))
+    found = agent.why(reply.message_id, "ann")
+    WhyOut.model_validate(found, extra="forbid")
+    assert json.loads(json.dumps(found)) == found
+    assert (found["text"], found["model_version"], found["note"]) == ("i was charged a fine", "1", "")
+    assert found["intents"] == reply.why["intents"]
+    assert found["nearest"][0] == {"text": "i was charged a fine", "intent": "fines", "cosine": 1.0}
+    assert [n["cosine"] for n in found["nearest"]] == sorted((n["cosine"] for n in found["nearest"]), reverse=True)
+    assert sorted(w["text"] for w in found["words"]) == ["a", "charged", "fine", "i", "was"]
+    first = found["words"][0]
+    rest = found["text"].replace(first["text"], "", 1).split()
+    without = agent.predict("library", [" ".join(rest)])[0]
+    fines = next(r.confidence for r in without.intents if r.name == "fines")
+    assert first["weight"] == pytest.approx(reply.why["intents"][0]["confidence"] - fines, abs=2e-3)
+    with pytest.raises(ConversationError):
+        agent.why(reply.message_id, "eve")
+
+
+def test_intents_that_the_app_has_no_longer_are_left_out(agent: Agent, settings: Settings) -> None:
+    for name in ("domain.toml", "examples.jsonl"):
+        file = settings.apps[0] / name
+        text = file.read_text().replace("[intents.greeting]", "[intents.hello]")
+        file.write_text(text.replace('"intent": "greeting"', '"intent": "hello"'))
+    agent.reload("library")
+    reply = agent.reply(say(agent, "hello there"))
+    assert reply.model_version == "1"
+    assert "greeting" not in [ranked["name"] for ranked in reply.why["intents"]]
+
+
+def test_words_are_of_the_message_alone_and_that_is_said_where_it_matters(agent: Agent) -> None:
+    reply = agent.reply(say(agent, "i was charged a fine"))
+    turn = agent.store.turn(reply.message_id, "ann")
+    first = turn.why["intents"][0]
+    other = replace(turn, why={**turn.why, "intents": [{**first, "confidence": first["confidence"] - 0.2}]})
+    registry = ModelRegistry(agent.settings.data, "library")
+    notes = [why(t, agent.engine, registry, agent.backbone, 512)["note"] for t in (turn, other)]
+    assert notes == ["", READ_TOGETHER]
+
+
+def test_what_another_version_weighed_is_not_made_up(agent: Agent, settings: Settings) -> None:
+    reply = agent.reply(say(agent, "hello"))
+    registry = ModelRegistry(settings.data, "library")
+    model = load_model(registry.version_folder("1"), agent.backbone)
+    model.version = "2"
+    agent.engine.swap("library", model)
+    found = agent.why(reply.message_id, "ann")
+    assert found["nearest"] is found["words"] is None
+    assert "Version 1 gave this answer; version 2 serves now" in found["note"]
+    assert found["intents"] == reply.why["intents"]
 
 
 def test_past_conversations_outlive_a_restart_and_can_be_deleted(settings: Settings, tiny: Backbone) -> None:

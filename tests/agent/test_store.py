@@ -349,3 +349,19 @@ def test_an_unsafe_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("agent.store.SAFE_SQLITE", (99, 0, 0))
     with pytest.raises(StoreError, match=r"can damage a database; 99.0.0 or later"):
         Store.open(tmp_path)
+
+
+def test_a_turn_is_read_back_for_its_own_client(store: Store) -> None:
+    conversation = begin(store)
+    save(store, conversation, text="where is my parcel")
+    turn = store.turn("m1", "c1")
+    assert (turn.message_id, turn.app, turn.text) == ("m1", "support", "where is my parcel")
+    assert (turn.model_version, turn.intent) == (VERSION, "order_status")
+    assert turn.route["kind"] == "answer"
+    assert turn.route["threshold"] == 0.5
+    assert turn.route["options"] == []
+    assert turn.why["sentiment"] == "neutral"
+    users = store.messages(conversation)[0]["message_id"]
+    for message, client in (("m1", "eve"), ("m2", "c1"), (users, "c1")):
+        with pytest.raises(ConversationError):
+            store.turn(message, client)

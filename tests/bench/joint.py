@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from agent.learning.calibrate import fit_intent
-from agent.learning.fit import fit
+from agent.learning.fit import fit, remove_checkpoint
 from agent.learning.probe import fit_probe
 from agent.learning.train import Row, TrainingRun, TrainingSet, TrainSettings
 from agent.model.adapters import AdapterConfig
@@ -172,6 +172,7 @@ def trained(tasks: tuple[str, ...] = (BANKING, CLINC, SST)) -> MultiTaskModel:
         if QUERY in model.heads:
             _fit_intents(model, train)
         save_model(model, folder)
+        remove_checkpoint(CACHE / f"run-{identity}")
     return load_model(folder, backbone()).eval()
 
 

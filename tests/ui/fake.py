@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.config import Settings
 from agent.errors import BadInputError, BusyError, ConversationError, DiskFullError, RateLimitError
+from agent.schema import WHY_EXAMPLE
 from agent.types import Citation, Feedback, Message, QuickReply, Reply, Route
 
 PASSAGE = (
@@ -127,6 +128,11 @@ class FakeAgent:
             raise ConversationError(feedback.message_id)
         self.judged.append(feedback)
         return True
+
+    def why(self, message_id: str, client_id: str) -> dict[str, Any]:
+        if message_id not in {f"m{number}" for number in range(1, len(self.messages) + 1)}:
+            raise ConversationError(message_id)
+        return WHY_EXAMPLE | {"message_id": message_id}
 
     def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]:
         owned = {message.client_id for message in self.messages}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from agent.errors import TrainingError
-from agent.learning.fit import fit
+from agent.learning.fit import fit, remove_checkpoint
 from agent.learning.train import UNIFORM, Row, Step, TrainingRun, TrainingSet, TrainSettings
 from agent.model.adapters import AdapterConfig, Method
 from agent.model.backbone import Backbone
@@ -100,7 +100,38 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tiny: 
     fit(resumed, lambda: {}, checkpoint=tmp_path, identity="x", progress=lambda s: seen.append(s.number))
     assert seen[0] == 6
     assert all(torch.equal(whole.trainable[n], resumed.trainable[n]) for n in whole.trainable)
-    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_a_run_that_was_killed_before_its_model_was_saved_is_not_repeated(tiny: Backbone, tmp_path: Path) -> None:
+    first = make_run(tiny, epochs=2)
+    history = fit(first, lambda: {"intent": 0.5}, checkpoint=tmp_path, identity="x")
+    seen: list[Step] = []
+    again = make_run(tiny, epochs=2)
+    assert fit(again, lambda: {"intent": 0.9}, checkpoint=tmp_path, identity="x", progress=seen.append) == history
+    assert not seen
+    assert all(torch.equal(first.trainable[n], again.trainable[n]) for n in first.trainable)
+    remove_checkpoint(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_early_stop_is_kept_too(tiny: Backbone, tmp_path: Path) -> None:
+    scores = iter([0.9, 0.5, 0.4])
+    fit(make_run(tiny, epochs=8, patience=2), lambda: {"intent": next(scores)}, checkpoint=tmp_path, identity="x")
+    seen: list[Step] = []
+    fit(make_run(tiny, epochs=8, patience=2), dict, checkpoint=tmp_path, identity="x", progress=seen.append)
+    assert not seen
+
+
+def test_an_epoch_that_was_interrupted_before_its_figures_gets_them(tiny: Backbone, tmp_path: Path) -> None:
+    def stop(step: Step) -> None:
+        if step.ends_epoch:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_run(tiny, epochs=2), dict, checkpoint=tmp_path, identity="x", progress=stop)
+    scores = iter([0.7, 0.8])
+    history = fit(make_run(tiny, epochs=2), lambda: {"intent": next(scores)}, checkpoint=tmp_path, identity="x")
+    assert [h["intent"] for h in history] == [0.7, 0.8]
 
 
 def test_a_checkpoint_of_other_data_is_not_taken_up(tiny: Backbone, tmp_path: Path) -> None:
