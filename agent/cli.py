@@ -242,9 +242,9 @@ def check(name: AppName, config: Config = None) -> None:
 @app.command()
 def index(name: AppName, data: Data = None, config: Config = None) -> None:
     """Bring an app's knowledge index level with its documents."""
+    from agent.apps import open_index
     from agent.model.backbone import Backbone
     from agent.progress import Bar
-    from agent.runtime import open_index
     from agent.teach import domain_of
 
     settings = settings_of(config, data=data)

@@ -9,12 +9,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.apps import PASSAGES, open_index
 from agent.config import Settings
 from agent.dialogue.actions import load_actions
 from agent.dialogue.dialogue import Dialogue
 from agent.dialogue.script_file import load_scripts
 from agent.dialogue.scripts import Miss, Script, rehearse
-from agent.runtime import PASSAGES, open_index
 from agent.teach import domain_of, load_champion
 from index.knowledge import Hit
 

@@ -15,40 +15,31 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from agent.apps import PASSAGES, App, build_app, load_domains, open_index
 from agent.config import Settings
-from agent.dialogue.actions import Actions, load_actions
-from agent.dialogue.dialogue import Dialogue
 from agent.dialogue.tracker import Tracker
-from agent.domain import Domain, discover
+from agent.domain import Domain
 from agent.errors import BadInputError, ModelError, UnknownAppError
 from agent.generator import Generator, Show
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine
-from agent.model.frozen import FrozenEncoder
 from agent.model.serving import open_version
 from agent.progress import Bar
 from agent.redaction import make_redactor
 from agent.store import Store
 from agent.text import clean
 from agent.types import Feedback, Gone, Message, Prediction, Reply
-from agent.why import why
+from agent.why import explain, why
 from index.documents import Passage
-from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
+from index.knowledge import Hit, KnowledgeIndex
 
 log = logging.getLogger("switchboard")
 
 Teach = Callable[[Domain, KnowledgeIndex, Backbone, Settings], Path]
 """Trains an app's next version and gives its folder."""
-Advance = Callable[[int, int], None]
-"""Called with (done, total)."""
-
-PASSAGES = 5
-"""Passages that a search brings to the policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,52 +50,6 @@ class Training:
     step: int = 0
     total: int = 0
     """0 while it is not known yet, or nothing is trained by steps."""
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """One app with all that answers for it."""
-
-    domain: Domain
-    index: KnowledgeIndex
-    dialogue: Dialogue
-
-
-def load_domains(settings: Settings, only: str | None = None) -> dict[str, Domain]:
-    """The domains of all apps that ``settings`` reach (or of ``only``), by name.
-
-    Raises DomainError, UnknownAppError.
-    """
-    found = discover(settings.apps)
-    if only is not None and only not in found:
-        raise UnknownAppError(only, list(found))
-    return {name: Domain.load(folder) for name, folder in found.items() if only in (None, name)}
-
-
-def open_index(domain: Domain, data: Path, backbone: Backbone, progress: Advance | None = None) -> KnowledgeIndex:
-    """The app's knowledge index, brought level with its knowledge folder.
-
-    A damaged index, or one of another backbone, is named in the log and built anew.
-    """
-    folder = data / "index" / domain.name
-    index = KnowledgeIndex(backbone.dimension, backbone.hash)
-    if folder.exists():
-        try:
-            index = KnowledgeIndex.load(folder, backbone.hash)
-        except IndexDamagedError as error:
-            log.warning("%s It is built anew from the documents.", error)
-
-    frozen = FrozenEncoder(backbone, data / "exports")
-
-    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-        return frozen.encode(texts, prompt="passage")
-
-    report = index.sync(domain.folder / "knowledge", encode, progress)
-    for failure in report.failed:
-        log.warning("%s: left out of the index: %s", domain.name, failure)
-    if report.added or report.changed or report.removed or not folder.exists():
-        index.save(folder)
-    return index
 
 
 class Agent:
@@ -380,36 +325,3 @@ class Agent:
             return self._apps[name]
         except KeyError:
             raise UnknownAppError(name, list(self._apps)) from None
-
-
-def build_app(domain: Domain, settings: Settings, index: KnowledgeIndex) -> App:
-    """An app's dialogue over its index."""
-    actions: Actions = load_actions(domain.folder)
-    return App(domain, index, Dialogue(domain, actions, settings.data))
-
-
-def explain(prediction: Prediction, route: Any, tracker: Tracker, hits: Sequence[Hit]) -> dict[str, Any]:
-    """Why this answer: ready for JSON, figures to four digits."""
-    feeling = prediction.sentiment
-    return {
-        "intents": [{"name": r.name, "confidence": round(r.confidence, 4)} for r in prediction.intents[:5]],
-        "out_of_scope": {
-            "score": round(prediction.out_of_scope, 4),
-            "threshold": round(prediction.out_of_scope_threshold, 4),
-        },
-        "sentiment": {k: round(v, 4) for k, v in feeling.scores.items()} if feeling else {},
-        "decided_by": {"score": route.score, "threshold": route.threshold},
-        "slots": dict(tracker.slots),
-        "handover": asdict(tracker.summary) if tracker.summary and tracker.holder == "person" else None,
-        "passages": [
-            {
-                "id": hit.passage.id,
-                "title": hit.passage.title,
-                "score": round(hit.score, 4),
-                "dense": round(hit.dense, 4),
-                "lexical": round(hit.lexical, 4),
-            }
-            for hit in hits
-        ],
-        "unknown_share": round(prediction.unknown_share, 4),
-    }

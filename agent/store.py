@@ -14,7 +14,7 @@ import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,16 @@ from sqlite_utils import Database
 from agent.errors import BadInputError, ConversationError, DiskFullError, StoreError
 from agent.lock import FolderLock
 from agent.migrations import migrations, unknown
+from agent.rows import (
+    ConversationRow,
+    Turn,
+    conversation_row,
+    list_json,
+    message_row,
+    prediction_columns,
+    route_columns,
+    to_json,
+)
 from agent.types import Feedback, Prediction, Reply, Route
 
 if TYPE_CHECKING:
@@ -37,39 +47,6 @@ SAFE_SQLITE = (3, 51, 3)
 BUSY_SECONDS = 5.0
 TITLE_CHARS = 120
 """Of a conversation's first message, in a list of conversations."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationRow:
-    """A conversation as it is stored."""
-
-    id: str
-    app: str
-    client_id: str
-    claimed: bool
-    """Whether its client has proved its identity; until then the id alone is the secret."""
-    state: dict[str, Any]
-    turns: int
-    begun_at: str
-    updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A message of a person, and what was decided on it."""
-
-    message_id: str
-    """The reply's."""
-    app: str
-    text: str
-    """The person's."""
-    model_version: str
-    intent: str | None
-    """The first that the model named."""
-    route: dict[str, Any]
-    """kind, reason, intent, score, threshold, options."""
-    why: dict[str, Any]
-    """As in Reply."""
 
 
 class Store:
@@ -159,7 +136,7 @@ class Store:
     def conversation(self, conversation_id: str) -> ConversationRow | None:
         """The conversation, whoever asks; None if there is none. See ``resume`` for a client's request."""
         rows = self._read("SELECT * FROM conversations WHERE id = ?", [conversation_id])
-        return _conversation(rows[0]) if rows else None
+        return conversation_row(rows[0]) if rows else None
 
     @staticmethod
     def may_use(row: ConversationRow, client_id: str, claimed: bool) -> bool:
@@ -217,7 +194,7 @@ class Store:
             "WHERE m.conversation_id = ? ORDER BY m.number",
             [conversation_id],
         )
-        return [_message(row) for row in rows]
+        return [message_row(row) for row in rows]
 
     def delete_conversation(self, conversation_id: str, client_id: str) -> None:
         """Remove the client's conversation with all that came of it: messages, predictions, routes, feedback.
@@ -258,14 +235,14 @@ class Store:
             updated = db.execute(
                 "UPDATE conversations SET state = ?, turns = turns + 1, updated_at = ? WHERE id = ? AND app = ? "
                 "RETURNING turns",
-                [_json(state), now, conversation_id, app],
+                [to_json(state), now, conversation_id, app],
             ).fetchone()
             if updated is None:
                 raise ConversationError(conversation_id)
             number = 2 * updated["turns"]
             sides = (
                 (secrets.token_urlsafe(12), number - 1, "user", user_text, "[]", "[]"),
-                (message_id, number, "bot", reply.text, _list(reply.citations), _list(reply.quick_replies)),
+                (message_id, number, "bot", reply.text, list_json(reply.citations), list_json(reply.quick_replies)),
             )
             for side in sides:
                 db.execute(
@@ -276,9 +253,9 @@ class Store:
             _insert(
                 db,
                 "predictions",
-                {"message_id": message_id, **_prediction(prediction), "latency_ms": latency_ms},
+                {"message_id": message_id, **prediction_columns(prediction), "latency_ms": latency_ms},
             )
-            _insert(db, "routes", {"message_id": message_id, **_route(route), "why": _json(reply.why)})
+            _insert(db, "routes", {"message_id": message_id, **route_columns(route), "why": to_json(reply.why)})
 
     def add_feedback(self, feedback: Feedback) -> bool:
         """Keep what a client said of a reply; False if the same client has said exactly that before.
@@ -326,7 +303,7 @@ class Store:
         )
         if not rows:
             raise ConversationError(message_id)
-        conversation = _conversation(rows[0])
+        conversation = conversation_row(rows[0])
         # Of an unclaimed conversation the message's id is the secret, whatever identity came with it.
         if conversation.claimed and conversation.client_id != client_id:
             raise ConversationError(message_id)
@@ -390,53 +367,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _json(value: Mapping[str, Any] | Sequence[Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def _list(items: Sequence[Any]) -> str:
-    return _json([asdict(item) for item in items])
-
-
 def _insert(db: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
     marks = ", ".join("?" * len(row))
     # Names of tables and columns come from this file alone, never from a request.
     db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))  # noqa: S608
-
-
-def _conversation(row: Mapping[str, Any]) -> ConversationRow:
-    return ConversationRow(**{**row, "claimed": bool(row["claimed"]), "state": json.loads(row["state"])})
-
-
-def _message(row: Mapping[str, Any]) -> dict[str, Any]:
-    parsed = ["citations", "quick_replies"]
-    if row["role"] == "bot":
-        parsed += ["route", "why"]
-    return {**row, "route": None, **{name: json.loads(row[name]) for name in parsed}}
-
-
-def _prediction(prediction: Prediction) -> dict[str, Any]:
-    feeling = prediction.sentiment
-    return {
-        "model_version": prediction.model_version,
-        "intent": prediction.intent,
-        "confidence": float(prediction.confidence),
-        "intents": _json([[ranked.name, float(ranked.confidence)] for ranked in prediction.intents]),
-        "out_of_scope": float(prediction.out_of_scope),
-        "out_of_scope_threshold": float(prediction.out_of_scope_threshold),
-        "sentiment": feeling.label if feeling else None,
-        "sentiment_scores": _json({k: float(v) for k, v in feeling.scores.items()} if feeling else {}),
-        "unknown_share": float(prediction.unknown_share),
-        "truncated": int(prediction.truncated),
-    }
-
-
-def _route(route: Route) -> dict[str, Any]:
-    return {
-        "kind": route.kind,
-        "reason": route.reason,
-        "intent": route.intent,
-        "score": None if route.score is None else float(route.score),
-        "threshold": None if route.threshold is None else float(route.threshold),
-        "options": _json(route.options),
-    }

@@ -26,6 +26,7 @@ from typing import Any
 import torch
 import transformers
 
+from agent.apps import open_index
 from agent.config import Settings
 from agent.errors import LockedError, SwitchboardError
 from agent.learning.provisional import next_stage, probe_version
@@ -36,7 +37,6 @@ from agent.lock import FolderLock
 from agent.model.backbone import Backbone
 from agent.model.memory import Memory
 from agent.model.storage import load_model
-from agent.runtime import open_index
 from agent.teach import dataset_of, documents_of, domain_of, first_version, training_lock
 from index.types import KnowledgeError
 

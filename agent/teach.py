@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from agent.apps import open_index
 from agent.config import Settings
 from agent.domain import Domain, discover
 from agent.errors import ModelError, UnknownAppError
@@ -24,7 +25,6 @@ from agent.model.memory import Memory
 from agent.model.multitask import MultiTaskModel
 from agent.model.storage import load_model
 from agent.progress import Bar, StepProgress
-from agent.runtime import open_index
 from index.knowledge import KnowledgeIndex
 
 if TYPE_CHECKING:

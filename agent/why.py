@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from agent.dialogue.tracker import Tracker
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine
 from agent.model.memory import Memory
 from agent.model.occlusion import weigh
-from agent.store import Turn
-from agent.types import Prediction
+from agent.rows import Turn
+from agent.types import Prediction, Route
+from index.knowledge import Hit
 
 NEAREST = 5
 READ_TOGETHER = (
@@ -24,6 +27,33 @@ FEWEST_PIECES = 4
 """Into which even the longest message is divided."""
 SAME = 0.01
 """Most that an intent's confidence differs between two readings of a text by one version."""
+
+
+def explain(prediction: Prediction, route: Route, tracker: Tracker, hits: Sequence[Hit]) -> dict[str, Any]:
+    """Why this answer: ready for JSON, figures to four digits."""
+    feeling = prediction.sentiment
+    return {
+        "intents": [{"name": r.name, "confidence": round(r.confidence, 4)} for r in prediction.intents[:5]],
+        "out_of_scope": {
+            "score": round(prediction.out_of_scope, 4),
+            "threshold": round(prediction.out_of_scope_threshold, 4),
+        },
+        "sentiment": {k: round(v, 4) for k, v in feeling.scores.items()} if feeling else {},
+        "decided_by": {"score": route.score, "threshold": route.threshold},
+        "slots": dict(tracker.slots),
+        "handover": asdict(tracker.summary) if tracker.summary and tracker.holder == "person" else None,
+        "passages": [
+            {
+                "id": hit.passage.id,
+                "title": hit.passage.title,
+                "score": round(hit.score, 4),
+                "dense": round(hit.dense, 4),
+                "lexical": round(hit.lexical, 4),
+            }
+            for hit in hits
+        ],
+        "unknown_share": round(prediction.unknown_share, 4),
+    }
 
 
 def why(

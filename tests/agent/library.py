@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from agent.apps import open_index
 from agent.config import Settings
 from agent.domain import Domain
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import recipe
 from agent.model.backbone import Backbone
 from agent.model.serving import open_version
-from agent.runtime import open_index
 from agent.teach import teach
 from tests.agent.dialogue.small_app import make_app
 

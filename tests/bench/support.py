@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agent.apps import PASSAGES, open_index
 from agent.config import Settings
 from agent.dialogue.answers import fit
 from agent.domain import Domain
@@ -12,7 +13,6 @@ from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import recipe
 from agent.model.multitask import MultiTaskModel
 from agent.model.storage import read_manifest
-from agent.runtime import PASSAGES, open_index
 from agent.teach import dataset_of, documents_of, domain_of, load_champion, teach_app
 from agent.types import Prediction
 from index.knowledge import Hit, KnowledgeIndex

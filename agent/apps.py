@@ -1,0 +1,79 @@
+"""An app with all that answers for it: its domain, its knowledge index and its dialogue."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.config import Settings
+from agent.dialogue.actions import load_actions
+from agent.dialogue.dialogue import Dialogue
+from agent.domain import Domain, discover
+from agent.errors import UnknownAppError
+from agent.model.backbone import Backbone
+from agent.model.frozen import FrozenEncoder
+from index.knowledge import IndexDamagedError, KnowledgeIndex
+
+log = logging.getLogger("switchboard")
+
+Advance = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+PASSAGES = 5
+"""Passages that a search brings to the dialogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One app with all that answers for it."""
+
+    domain: Domain
+    index: KnowledgeIndex
+    dialogue: Dialogue
+
+
+def load_domains(settings: Settings, only: str | None = None) -> dict[str, Domain]:
+    """The domains of all apps that ``settings`` reach (or of ``only``), by name.
+
+    Raises DomainError, UnknownAppError.
+    """
+    found = discover(settings.apps)
+    if only is not None and only not in found:
+        raise UnknownAppError(only, list(found))
+    return {name: Domain.load(folder) for name, folder in found.items() if only in (None, name)}
+
+
+def open_index(domain: Domain, data: Path, backbone: Backbone, progress: Advance | None = None) -> KnowledgeIndex:
+    """The app's knowledge index, brought level with its knowledge folder.
+
+    A damaged index, or one of another backbone, is named in the log and built anew.
+    """
+    folder = data / "index" / domain.name
+    index = KnowledgeIndex(backbone.dimension, backbone.hash)
+    if folder.exists():
+        try:
+            index = KnowledgeIndex.load(folder, backbone.hash)
+        except IndexDamagedError as error:
+            log.warning("%s It is built anew from the documents.", error)
+
+    frozen = FrozenEncoder(backbone, data / "exports")
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        return frozen.encode(texts, prompt="passage")
+
+    report = index.sync(domain.folder / "knowledge", encode, progress)
+    for failure in report.failed:
+        log.warning("%s: left out of the index: %s", domain.name, failure)
+    if report.added or report.changed or report.removed or not folder.exists():
+        index.save(folder)
+    return index
+
+
+def build_app(domain: Domain, settings: Settings, index: KnowledgeIndex) -> App:
+    """An app's dialogue over its index."""
+    return App(domain, index, Dialogue(domain, load_actions(domain.folder), settings.data))
