@@ -140,7 +140,7 @@ class Policy:
             if turn.tracker.form is None:
                 self._speech.offer(turn, intent)
         else:
-            found = best_answers(turn.step.hits, self._domain, turn.route.intent, turn.step.prediction)
+            found = best_answers(turn.step.hits, self._domain, turn.step.prediction)
             if not found:
                 best = max((hit.score for hit in turn.step.hits), default=0.0)
                 limit = self._domain.thresholds.knowledge
@@ -157,7 +157,7 @@ class Policy:
         told = turn.tracker.told
         lead_in = intent.response if intent and intent.response else "lead_in"
         if found[0].key in told:
-            more = other_answers(found[0], turn.step.hits, self._domain, turn.route.intent, told)
+            more = other_answers(found[0], turn.step.hits, self._domain, told)
             if not more:
                 turn.citations.append(cite(found[0].hit, self._domain.name, found[0].score))
                 turn.tracker.last_article = found[0].hit.passage.document_id

@@ -91,7 +91,7 @@ class Tasks:
         state.slots = {s: v for s, v in turn.tracker.slots.items() if s in needed(state, self._domain)}
         waiting = any(s not in state.slots | dict(turn.step.entities) for s in needed(state, self._domain))
         if intent.explain and waiting:
-            found = best_answers(turn.step.hits, self._domain, intent.name, turn.step.prediction)
+            found = best_answers(turn.step.hits, self._domain, turn.step.prediction)
             if found:
                 self._speech.quote(turn, found, intent.response or "lead_in")
         if state.form is not None and not state.slots.keys() & turn.step.entities.keys():

@@ -31,7 +31,7 @@ def settings() -> Settings:
 
 def _first_document(hits: list[Hit], domain: Domain, prediction: Prediction) -> str:
     """The document that the service would answer from, its threshold aside."""
-    best = max(hits, key=lambda hit: fit(hit, domain, prediction.intent, prediction.confidence))
+    best = max(hits, key=lambda hit: fit(hit, domain, prediction))
     return best.passage.document_id
 
 

@@ -34,28 +34,28 @@ def test_a_row_brings_its_table() -> None:
 
 def test_the_predicted_intents_article_wins_a_near_race(domain: Domain) -> None:
     hits = [hit("Fines are small.", document="fines", score=0.6), hit(score=0.55)]
-    assert best_answers(hits, domain, "hours", predict("x", "hours", 0.9))[0].hit is hits[1]
-    assert best_answers(hits, domain, "fines", predict("x", "fines", 0.9))[0].hit is hits[0]
+    assert best_answers(hits, domain, predict("x", "hours", 0.9))[0].hit is hits[1]
+    assert best_answers(hits, domain, predict("x", "fines", 0.9))[0].hit is hits[0]
 
 
 def test_below_the_threshold_there_is_no_answer(domain: Domain) -> None:
-    assert best_answers([hit(document="other", score=0.39)], domain, "hours", predict("x")) == []
-    assert best_answers([], domain, "hours", predict("x")) == []
+    assert best_answers([hit(document="other", score=0.39)], domain, predict("x")) == []
+    assert best_answers([], domain, predict("x")) == []
 
 
 def test_an_opening_is_followed_by_the_substance_of_the_same_document(domain: Domain) -> None:
     opening = hit("We love readers.", heading=(), score=0.7)
     rest, other = hit(number=2, score=0.65), hit("Fines are small.", document="fines", score=0.69)
-    answers = best_answers([opening, other, rest], domain, "hours", predict("x"))
+    answers = best_answers([opening, other, rest], domain, predict("x"))
     assert [a.hit for a in answers] == [opening, rest]
-    assert len(best_answers([rest, opening], domain, "hours", predict("x", confidence=0.0))) == 2
-    assert len(best_answers([hit(score=0.9), opening], domain, "hours", predict("x"))) == 1
+    assert len(best_answers([rest, opening], domain, predict("x", confidence=0.0))) == 2
+    assert len(best_answers([hit(score=0.9), opening], domain, predict("x"))) == 1
 
 
 def test_links_between_articles_lead_to_their_pages(domain: Domain) -> None:
     linked = replace(domain, articles={**domain.articles, "fines": Article("fines", "Fines", None)})
     found = hit("See [fines](fines.md), [lost](lost.md) and [us](https://library.example).")
-    [answer] = best_answers([found], linked, "hours", predict("x"))
+    [answer] = best_answers([found], linked, predict("x"))
     assert answer.text == "See [fines](/knowledge/library/fines%231), lost and [us](https://library.example)."
 
 
