@@ -19,16 +19,22 @@ AT_ONCE = 64
 """Most texts of one batch."""
 
 
+def workers(device: torch.device) -> int:
+    """How many batches are to run side by side."""
+    if device.type != "cpu":
+        return 1  # an accelerator does its own work in parallel, and is shared
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def read_all(model: MultiTaskModel, texts: Sequence[str]) -> Outputs:
     """As ``MultiTaskModel.read``, on all cores, for one text or more. The model must be in evaluation mode."""
-    # An accelerator does its own work in parallel, and is shared.
-    workers = len(os.sched_getaffinity(0)) if model.backbone.device.type == "cpu" else 1
+    side_by_side = workers(model.backbone.device)
     tokens = model.tokens(texts)
     # The longest first: the last to be begun is then the shortest, and no core waits long for another.
     order = sorted(range(len(tokens)), key=lambda i: -len(tokens[i]))
-    size = min(AT_ONCE, -(-len(order) // workers))
+    size = min(AT_ONCE, -(-len(order) // side_by_side))
     batches = [[tokens[i] for i in order[start : start + size]] for start in range(0, len(order), size)]
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(side_by_side) as pool:
         parts = list(pool.map(model.read_tokens, batches))
     back = torch.tensor(np.argsort(order))
     queries = [part.query for part in parts if part.query is not None]
