@@ -192,8 +192,8 @@ WORDS: Mapping[str, Words] = {"en": _ENGLISH, "zh": _CHINESE}
 
 def language_of(cookies: Mapping[str, str], headers: Mapping[str, str]) -> str:
     """The language that the person chose, else the one of ours that the browser likes best, else the default."""
-    chosen = cookies.get(LANGUAGE_COOKIE)
-    if chosen is not None and chosen in WORDS:
+    chosen = cookies.get(LANGUAGE_COOKIE, "")
+    if chosen in WORDS:
         return chosen
     liked = (_liking(part) for part in headers.get("accept-language", "").split(","))
     return max((pair for pair in liked if pair[1] in WORDS), default=(1.0, DEFAULT_LANGUAGE), key=lambda pair: pair[0])[
