@@ -40,7 +40,7 @@ _STORAGE = "switchboard-conversations"
 # What the page says by itself, without asking the server.
 _SCRIPT_WORDS = (
     *("tag", "assistant", "failed", "failed_remedy", "not_deleted", "training"),
-    *("busy", "too_many_requests", "disk_full", "not_text"),
+    *("busy", "too_many_requests", "disk_full", "not_text", "why_words", "why_nearest"),
 )
 
 

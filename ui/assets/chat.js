@@ -255,17 +255,6 @@
     }
   });
 
-  // What a fold shows must not open behind the message box. "toggle" does not bubble.
-  document.addEventListener(
-    "toggle",
-    (event) => {
-      const fold = event.target;
-      if (!fold.open || !fold.closest("#thread")) return;
-      fold.scrollIntoView({ block: "nearest", behavior: calm.matches ? "auto" : "smooth" });
-    },
-    true,
-  );
-
   document.addEventListener("submit", (event) => {
     if (!event.target.matches(".reasons")) return;
     event.preventDefault();
