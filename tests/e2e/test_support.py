@@ -43,6 +43,17 @@ def test_a_parcel_is_asked_for_and_found(page: Page) -> None:
     expect(second).to_contain_text(re.compile("27 November|November 27|2026-11-27|27 Nov"))
 
 
+def test_why_loads_the_words_and_the_nearest_examples_when_it_is_opened(page: Page) -> None:
+    answer = ask(page, "can i return worn shoes?")
+    fold = answer.locator(".why")
+    expect(fold.locator("dt")).to_have_count(4)
+    fold.locator("summary").click()
+    expect(fold.locator("dt", has_text="Words that weighed most")).to_be_visible(timeout=WAIT)
+    nearest = fold.locator("div", has=page.locator("dt", has_text="Most like what I have learned"))
+    expect(nearest.locator("dd .bar")).to_have_count(3)
+    expect(nearest.locator("dd .bar").first).to_contain_text(re.compile("worn", re.IGNORECASE))
+
+
 def test_anger_is_met_with_an_apology_and_the_passage(page: Page) -> None:
     answer = ask(page, "i was charged twice!!")
     expect(answer).to_contain_text(re.compile("sorry|apolog", re.IGNORECASE))
