@@ -15,15 +15,15 @@ from torch import Tensor
 
 from agent.learning.data import Dataset
 from agent.learning.probe import fit_probe
-from agent.learning.registry import ModelRegistry, now
-from agent.learning.retrain import calibrate_intents, calibrate_sentiment, require_examples
+from agent.learning.registry import ModelRegistry
+from agent.learning.retrain import calibrate_intents, calibrate_sentiment, require_examples, save_version
 from agent.model.adapters import AdapterConfig
 from agent.model.backbone import Backbone
 from agent.model.bulk import read_all
 from agent.model.heads import ClassifierHead
 from agent.model.memory import Memory
 from agent.model.multitask import INTENT, QUERY, SENTIMENT, HeadSpec, ModelSpec, MultiTaskModel, Outputs
-from agent.model.storage import read_manifest, save_model
+from agent.model.storage import read_manifest
 from agent.types import SENTIMENTS
 
 Stage = Literal["first", "probe", "adapter"]
@@ -84,20 +84,7 @@ def probe_version(
         readings.add(SENTIMENT, [e.text for e in dataset.feelings])
         _refit(model, readings, SENTIMENT, {e.text: e.sentiment for e in train_set.feelings if e.sentiment})
         calibrate_sentiment(model, held_out, readings.read)
-    folder = registry.next_folder()
-    model.version = folder.name
-    save_model(
-        model,
-        folder,
-        memory=train_set.in_scope,
-        record={
-            "app": registry.app,
-            "created": now(),
-            PROVISIONAL: True,
-            "data": {"hash": dataset.hash(), "train": len(train_set.examples), "validation": len(held_out.examples)},
-        },
-    )
-    return folder
+    return save_version(registry, model, dataset, {PROVISIONAL: True})
 
 
 def _with_intents(base: MultiTaskModel, intents: Sequence[str]) -> MultiTaskModel:

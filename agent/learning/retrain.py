@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -102,22 +102,24 @@ def train_version(
     )
     calibrate_intents(model, train_set, held_out, model.read)
     calibrate_sentiment(model, held_out, model.read)
+    record = {
+        "settings": dataclasses.asdict(recipe.settings),
+        "seed": recipe.settings.seed,
+        "figures": {"validation": history[-1] if history else {}, "epochs": history},
+    }
+    folder = save_version(registry, model, dataset, record)
+    remove_checkpoint(checkpoint)
+    return folder
+
+
+def save_version(registry: ModelRegistry, model: MultiTaskModel, dataset: Dataset, record: Mapping[str, Any]) -> Path:
+    """Save the next version of the app, made of ``dataset``; ``record`` goes into its manifest. Returns its folder."""
+    train_set, held_out = dataset.split()
     folder = registry.next_folder()
     model.version = folder.name
-    save_model(
-        model,
-        folder,
-        memory=train_set.in_scope,
-        record={
-            "app": registry.app,
-            "created": now(),
-            "data": {"hash": dataset.hash(), "train": len(train_set.examples), "validation": len(held_out.examples)},
-            "settings": dataclasses.asdict(recipe.settings),
-            "seed": recipe.settings.seed,
-            "figures": {"validation": history[-1] if history else {}, "epochs": history},
-        },
-    )
-    remove_checkpoint(checkpoint)
+    data = {"hash": dataset.hash(), "train": len(train_set.examples), "validation": len(held_out.examples)}
+    kept = {"app": registry.app, "created": now(), "data": data, **record}
+    save_model(model, folder, memory=train_set.in_scope, record=kept)
     return folder
 
 
