@@ -49,7 +49,7 @@ def test_why_loads_the_words_and_the_nearest_examples_when_it_is_opened(page: Pa
     expect(fold.locator("dt")).to_have_count(4)
     fold.locator("summary").click()
     expect(fold.locator("dt", has_text="Words that weighed most")).to_be_visible(timeout=WAIT)
-    nearest = fold.locator("div", has=page.locator("dt", has_text="Most like what I have learned"))
+    nearest = fold.locator("dl > div", has=page.locator("dt", has_text="Most like what I have learned"))
     expect(nearest.locator("dd .bar")).to_have_count(3)
     expect(nearest.locator("dd .bar").first).to_contain_text(re.compile("worn", re.IGNORECASE))
 
