@@ -102,6 +102,9 @@ def serve(
             log_level="warning",
             access_log=False,
             server_header=False,
+            # Longer than people think and proxies keep a connection: one that is closed just as the next message comes
+            # on it loses that message.
+            timeout_keep_alive=75,
         )
     finally:
         background.close()
