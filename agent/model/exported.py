@@ -9,9 +9,9 @@ import numpy as np
 from agent.errors import ModelError
 from agent.model.backbone import Backbone
 from agent.model.graph import Graph, Matrix
-from agent.model.predictions import INTENT, QUERY, Readings, predictions
+from agent.model.predictions import INTENT, Readings, predictions
 from agent.model.storage import Card
-from agent.model.tokens import Tokens, length_batches, pad, plain_numbers
+from agent.model.tokens import Tokens, length_batches, pad
 from agent.types import Prediction
 
 TOKEN_BUDGET = 512
@@ -52,7 +52,7 @@ class ExportedModel:
 
     def tokens(self, texts: Sequence[str]) -> list[Tokens]:
         """Each text as ``predict`` reads it; any thread may call this."""
-        return self.backbone.tokens([plain_numbers(text) for text in texts], QUERY)
+        return self.backbone.message_tokens(texts)
 
     def predict(
         self, texts: Sequence[str], head: str = INTENT, *, tokens: Sequence[Tokens] | None = None

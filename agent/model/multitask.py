@@ -24,7 +24,7 @@ from agent.model.predictions import QUERY as QUERY
 from agent.model.predictions import SENTIMENT as SENTIMENT
 from agent.model.predictions import Readings, predictions, probabilities
 from agent.model.scope import ScopeScorer
-from agent.model.tokens import TokenBatch, Tokens, plain_numbers
+from agent.model.tokens import TokenBatch, Tokens
 from agent.model.vote import NeighbourVote
 from agent.types import Prediction
 
@@ -118,7 +118,7 @@ class MultiTaskModel(nn.Module):
 
     def tokens(self, texts: Sequence[str]) -> list[Tokens]:
         """Each text as ``predict`` reads it; any thread may call this."""
-        return self.backbone.tokens([plain_numbers(text) for text in texts], QUERY)
+        return self.backbone.message_tokens(texts)
 
     def read(self, texts: Sequence[str], token_budget: int = 4096) -> Outputs:
         """All heads for any number of texts, without gradient, on the CPU, in the texts' order."""
