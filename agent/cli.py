@@ -7,18 +7,15 @@ as a traceback.
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from agent.config import Settings
+from agent.commands.options import AppName, AsJson, Config, Data, err, out, settings_of
 from agent.errors import DomainError, SwitchboardError, UnknownAppError
-from agent.redaction import RedactingFormatter
 
 app = typer.Typer(
     name="switchboard",
@@ -27,24 +24,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console()
-err = Console(stderr=True)
-
-AppName = Annotated[str, typer.Argument(metavar="APP", help="Name of the app: its folder's name.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Data folder. [default: data]")]
-Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings. [default: switchboard.toml]")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-def settings_of(config: Path | None = None, **overrides: Any) -> Settings:
-    """Settings from file, environment and options; sets up logging by them."""
-    settings = Settings.load(config, **overrides)
-    handler = logging.StreamHandler()
-    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
-    for noisy in ("httpx", "httpcore", "transformers", "asyncio", "presidio-analyzer"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    return settings
 
 
 def main() -> None:

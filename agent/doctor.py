@@ -55,7 +55,7 @@ def _libraries() -> Finding:
 def _sqlite() -> Finding:
     import pysqlite3 as sqlite3
 
-    from agent.store import SAFE_SQLITE
+    from agent.database import SAFE_SQLITE
 
     safe = sqlite3.sqlite_version_info >= SAFE_SQLITE
     return Finding("SQLite", safe, sqlite3.sqlite_version, "" if safe else "Install pysqlite3 0.6.1 or later.")

@@ -112,3 +112,211 @@ def m004_feedback(db: Database) -> None:
         ) STRICT
         """
     )
+
+
+@migrations()
+def m005_feedback_kinds(db: Database) -> None:
+    """More kinds of feedback; ``value`` is what each says: an intent, a passage's id, a sentiment, 1 to 5."""
+    db.execute(
+        """
+        CREATE TABLE feedback_of_all_kinds (
+            id INTEGER PRIMARY KEY,
+            message_id TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+            client_id TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN (
+                'up', 'down', 'intent', 'right_passage', 'wrong_passage', 'sentiment', 'csat', 'comment', 'takeover'
+            )),
+            value TEXT NOT NULL DEFAULT '',
+            reason TEXT NOT NULL,
+            comment TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            UNIQUE (message_id, client_id, kind, value, reason, comment)
+        ) STRICT
+        """
+    )
+    db.execute(
+        "INSERT INTO feedback_of_all_kinds (id, message_id, client_id, kind, reason, comment, created_at) "
+        "SELECT id, message_id, client_id, kind, reason, comment, created_at FROM feedback"
+    )
+    db.execute("DROP TABLE feedback")
+    db.execute("ALTER TABLE feedback_of_all_kinds RENAME TO feedback")
+
+
+@migrations()
+def m006_reviews(db: Database) -> None:
+    """What a person decided that a message means. Only ``undone_at`` is ever set later.
+
+    ``message_id`` is the bot's message; it is NULL for a review of a text that was never said here. ``client_id`` is
+    who said the text. The text goes when its message goes.
+    """
+    db.execute(
+        """
+        CREATE TABLE reviews (
+            id INTEGER PRIMARY KEY,
+            app TEXT NOT NULL,
+            message_id TEXT REFERENCES messages (id) ON DELETE CASCADE,
+            conversation_id TEXT NOT NULL DEFAULT '',
+            client_id TEXT NOT NULL DEFAULT '',
+            text TEXT NOT NULL,
+            verdict TEXT NOT NULL CHECK (verdict IN ('confirmed', 'corrected', 'out_of_scope', 'skipped')),
+            intent TEXT,
+            sentiment TEXT,
+            document TEXT,
+            wrong_document TEXT,
+            reviewer TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            undone_at TEXT
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX reviews_by_message ON reviews (message_id)")
+    db.execute("CREATE INDEX reviews_by_app ON reviews (app, created_at)")
+
+
+@migrations()
+def m007_users(db: Database) -> None:
+    """Who may sign in to the console. A session is known by the sha256 of its token."""
+    db.execute(
+        """
+        CREATE TABLE users (
+            name TEXT PRIMARY KEY,
+            password TEXT NOT NULL,
+            role TEXT NOT NULL CHECK (role IN ('operator', 'admin')),
+            created_at TEXT NOT NULL,
+            failures INTEGER NOT NULL DEFAULT 0,
+            failed_at TEXT
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE sessions (
+            token_hash TEXT PRIMARY KEY,
+            user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+            created_at TEXT NOT NULL,
+            expires_at TEXT NOT NULL
+        ) STRICT
+        """
+    )
+
+
+@migrations()
+def m008_audit(db: Database) -> None:
+    """Who did what, when and why. It only grows, and holds no text of a customer."""
+    db.execute(
+        """
+        CREATE TABLE audit (
+            id INTEGER PRIMARY KEY,
+            at TEXT NOT NULL,
+            who TEXT NOT NULL,
+            action TEXT NOT NULL,
+            app TEXT NOT NULL,
+            detail TEXT NOT NULL
+        ) STRICT
+        """
+    )
+    for change in ("UPDATE", "DELETE"):
+        db.execute(
+            f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit "
+            "BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END"
+        )
+
+
+@migrations()
+def m009_jobs(db: Database) -> None:
+    """A training run with all that is needed to repeat it, and what came of it."""
+    db.execute(
+        """
+        CREATE TABLE jobs (
+            id TEXT PRIMARY KEY,
+            app TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            who TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'stopped')),
+            process INTEGER NOT NULL,
+            began_at TEXT NOT NULL,
+            ended_at TEXT,
+            recipe TEXT NOT NULL,
+            base TEXT,
+            version TEXT,
+            verdict TEXT,
+            reason TEXT NOT NULL DEFAULT ''
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX jobs_by_app ON jobs (app, began_at)")
+
+
+@migrations()
+def m010_handovers(db: Database) -> None:
+    """Conversations that wait for a person, or are with one. ``author`` is the person who wrote a message in the
+    service's name; it is empty for the bot's own."""
+    db.execute(
+        """
+        CREATE TABLE handovers (
+            id INTEGER PRIMARY KEY,
+            conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+            reason TEXT NOT NULL,
+            asked_at TEXT NOT NULL,
+            operator TEXT,
+            taken_at TEXT,
+            returned_at TEXT,
+            note TEXT NOT NULL DEFAULT ''
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX handovers_by_conversation ON handovers (conversation_id)")
+    db.execute("ALTER TABLE messages ADD COLUMN author TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def m011_shadow(db: Database) -> None:
+    """What a challenger read in a message that the champion answered."""
+    db.execute(
+        """
+        CREATE TABLE shadow_predictions (
+            message_id TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+            model_version TEXT NOT NULL,
+            intent TEXT,
+            confidence REAL NOT NULL,
+            out_of_scope REAL NOT NULL,
+            out_of_scope_threshold REAL NOT NULL,
+            sentiment TEXT,
+            PRIMARY KEY (message_id, model_version)
+        ) STRICT
+        """
+    )
+
+
+@migrations()
+def m012_alerts(db: Database) -> None:
+    """A measure of an app that left its bounds, until it came back."""
+    db.execute(
+        """
+        CREATE TABLE alerts (
+            id INTEGER PRIMARY KEY,
+            app TEXT NOT NULL,
+            measure TEXT NOT NULL,
+            value REAL NOT NULL,
+            threshold REAL NOT NULL,
+            detail TEXT NOT NULL,
+            opened_at TEXT NOT NULL,
+            closed_at TEXT
+        ) STRICT
+        """
+    )
+
+
+@migrations()
+def m013_legal_holds(db: Database) -> None:
+    """Clients whose conversations must not be erased."""
+    db.execute(
+        """
+        CREATE TABLE legal_holds (
+            client_id TEXT PRIMARY KEY,
+            who TEXT NOT NULL,
+            why TEXT NOT NULL,
+            since TEXT NOT NULL
+        ) STRICT
+        """
+    )

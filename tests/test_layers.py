@@ -28,6 +28,7 @@ LAYERS = (
     ("agent.dialogue",),
     ("agent.learning",),
     ("agent.migrations", "agent.rows"),
+    ("agent.database",),
     ("agent.store",),
     ("agent.progress",),
     ("agent.apps", "agent.why"),
@@ -40,6 +41,7 @@ LAYERS = (
     ("ui",),
     ("agent.pages", "agent.security", "agent.api"),
     ("agent.server",),
+    ("agent.commands",),
     ("agent.cli",),
 )
 FILES = sorted(p for folder in ("agent", "index", "ui", "apps") for p in (ROOT / folder).rglob("*.py"))

@@ -34,11 +34,10 @@ def run(
     monkeypatch.setenv("SWITCHBOARD_DATA", str(library.data))
     monkeypatch.setenv("SWITCHBOARD_BACKBONE", str(tiny_folder))
     monkeypatch.setenv("SWITCHBOARD_DEVICE", "cpu")
+    monkeypatch.setenv("COLUMNS", "200")
 
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["switchboard", *arguments])
-        monkeypatch.setattr(cli, "out", cli.Console(width=200))
-        monkeypatch.setattr(cli, "err", cli.Console(width=200, stderr=True))
         capsys.readouterr()
         try:
             cli.main()

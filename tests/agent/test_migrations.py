@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from agent.database import FILE_NAME
 from agent.errors import StoreError
 from agent.migrations import migrations
-from agent.store import FILE_NAME, Store
+from agent.store import Store
 
 
 def names(db: Database) -> list[str]:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from agent.database import FILE_NAME
 from agent.errors import BadInputError, ConversationError, DiskFullError, LockedError, StoreError
-from agent.store import FILE_NAME, Store
+from agent.store import Store
 from agent.types import Feedback
 from tests.agent.samples import VERSION, prediction, reply, route
 
@@ -35,7 +36,7 @@ def begin(store: Store, client: str = "c1", claimed: bool = True) -> str:
 
 
 def rows(store: Store, sql: str) -> list[dict[str, Any]]:
-    return store._read(sql, [])
+    return store.file.read(sql, [])
 
 
 def test_a_turn_keeps_both_messages_prediction_route_and_state(store: Store) -> None:
@@ -109,7 +110,7 @@ def test_a_deleted_conversation_leaves_no_text_in_any_file(store: Store) -> None
             store.add_feedback(Feedback(f"g{turn}-{number}", "c1", "down", "wrong", "SECRECY"))
 
     def left(word: bytes) -> int:
-        return sum(file.read_bytes().count(word) for file in store.folder.glob(f"{FILE_NAME}*"))
+        return sum(file.read_bytes().count(word) for file in store.file.folder.glob(f"{FILE_NAME}*"))
 
     assert left(b"SECRECY") > 0
     for conversation in gone:
@@ -301,12 +302,12 @@ def test_two_processes_read_then_write_without_a_failure(tmp_path: Path) -> None
 
 def test_a_second_server_is_refused_naming_the_first(tmp_path: Path, store: Store) -> None:
     store.lock("http://127.0.0.1:7860")
-    second = Store.open(store.folder)
+    second = Store.open(store.file.folder)
     with pytest.raises(LockedError, match=rf"process {os.getpid()} \(http://127.0.0.1:7860\).*--data"):
         second.lock("http://127.0.0.1:9999")
     store.close()
     second.lock("http://127.0.0.1:9999")
-    assert "9999" in (store.folder / "server.lock").read_text()
+    assert "9999" in (store.file.folder / "server.lock").read_text()
     second.close()
 
 
@@ -323,8 +324,8 @@ def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
 
 
 def test_files_are_for_our_account_alone(store: Store) -> None:
-    assert store.folder.stat().st_mode & 0o077 == 0
-    assert (store.folder / FILE_NAME).stat().st_mode & 0o077 == 0
+    assert store.file.folder.stat().st_mode & 0o077 == 0
+    assert (store.file.folder / FILE_NAME).stat().st_mode & 0o077 == 0
 
 
 def test_writes_are_durable_and_the_log_is_a_write_ahead_log(store: Store) -> None:
@@ -346,7 +347,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unsafe_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.store.SAFE_SQLITE", (99, 0, 0))
+    monkeypatch.setattr("agent.database.SAFE_SQLITE", (99, 0, 0))
     with pytest.raises(StoreError, match=r"can damage a database; 99.0.0 or later"):
         Store.open(tmp_path)
 

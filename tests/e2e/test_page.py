@@ -120,7 +120,7 @@ def test_everything_can_be_done_by_keyboard_alone(page: Page, agent: StoredAgent
     page.keyboard.press("Enter")
     expect(answer.locator(".verdict")).to_have_text(EN["thanks"], timeout=WAIT)
     expect(answer.locator(".thumb-down")).to_have_attribute("aria-pressed", "true")
-    [said] = agent.store._read("SELECT reason, comment FROM feedback WHERE comment LIKE '%May'", [])
+    [said] = agent.store.file.read("SELECT reason, comment FROM feedback WHERE comment LIKE '%May'", [])
     assert said == {"reason": "outdated", "comment": "the rule changed in May"}
 
     tab_to(page, "#past .delete", "Shift+Tab")
