@@ -213,7 +213,7 @@ class Store:
             self._require_own_reply(feedback.message_id, feedback.client_id)
             same = (
                 "SELECT id FROM feedback WHERE message_id = :message_id AND client_id = :client_id "
-                "AND kind = :kind AND reason = :reason AND comment = :comment"
+                "AND kind = :kind AND value = :value AND reason = :reason AND comment = :comment"
             )
             if self.file.read(same, said):
                 return False

@@ -138,15 +138,44 @@ class Reply:
     """JSON-ready: ranked intents, scores against thresholds, sentiment, slots, passages."""
 
 
+FeedbackKind = Literal[
+    "up", "down", "intent", "right_passage", "wrong_passage", "sentiment", "csat", "comment", "takeover"
+]
+Verdict = Literal["confirmed", "corrected", "out_of_scope", "skipped"]
+
+
 @dataclass(frozen=True, slots=True)
 class Feedback:
     """What a person said of a reply. Never a label by itself (see Review)."""
 
     message_id: str
     client_id: str
-    kind: Literal["up", "down"]
+    kind: FeedbackKind
+    value: str = ""
+    """The intent, the passage's id, the sentiment, or a mark from 1 to 5 (``csat``); empty for the other kinds."""
     reason: str = ""
     comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a person decided that a message means. What is None was not decided."""
+
+    app: str
+    text: str
+    """What the customer wrote."""
+    verdict: Verdict
+    reviewer: str
+    message_id: str | None = None
+    """The bot's message that answered it; None for a text that was never said here."""
+    conversation_id: str = ""
+    client_id: str = ""
+    """Who wrote the text."""
+    intent: str | None = None
+    sentiment: SentimentLabel | None = None
+    document: str | None = None
+    """Id of the knowledge document that answers the text, and ``wrong_document`` of one that does not."""
+    wrong_document: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ LAYERS = (
     ("agent.learning",),
     ("agent.migrations", "agent.rows"),
     ("agent.database",),
-    ("agent.store",),
+    ("agent.store", "agent.audit"),
     ("agent.progress",),
     ("agent.apps", "agent.why"),
     ("agent.runtime", "agent.service"),

@@ -1,0 +1,42 @@
+"""The audit log: who did what, when and why. It only grows, and holds no text of a customer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from agent.database import DataFile, insert, now
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    id: int
+    at: str
+    """UTC, ISO 8601."""
+    who: str
+    action: str
+    app: str
+    """Empty where the action is of no app."""
+    detail: dict[str, Any]
+
+
+class AuditLog:
+    """The log in a data file. Safe to call from many threads; raises what ``DataFile`` raises."""
+
+    def __init__(self, file: DataFile) -> None:
+        self._file = file
+
+    def write(self, who: str, action: str, app: str = "", **detail: Any) -> None:
+        """Add an entry; ``detail`` must be JSON, and must not quote what a customer said."""
+        with self._file.transaction() as db:
+            row = {"at": now(), "who": who, "action": action, "app": app, "detail": json.dumps(detail)}
+            insert(db, "audit", row)
+
+    def entries(self, app: str | None = None, most: int = 200) -> list[Entry]:
+        """The newest first, of one app or of all."""
+        rows = self._file.read(
+            "SELECT * FROM audit WHERE :app IS NULL OR app = :app ORDER BY id DESC LIMIT :most",
+            {"app": app, "most": most},
+        )
+        return [Entry(**row | {"detail": json.loads(row["detail"])}) for row in rows]
