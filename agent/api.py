@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from agent import schema
 from agent.errors import SwitchboardError, UnknownAppError
 from agent.identity import client_of
-from agent.problems import Problem, explain, of_status
+from agent.problems import NotAllowedError, Problem, explain, of_status
 from agent.schema import FeedbackIn, MessageIn, PredictIn, ProblemOut, SearchIn
 from agent.service import Service
 from agent.text import clean
@@ -25,14 +25,6 @@ from agent.types import Feedback, Gone, Message, Reply
 
 CLIENT_GONE = 499
 """Status of a request whose client hung up before it was read; nobody sees it but the log of a proxy."""
-
-
-class NotAllowedError(Exception):
-    """The client may not call this; ``problem`` says why."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(problem.message)
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

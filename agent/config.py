@@ -66,6 +66,10 @@ class Settings:
     """Web origins besides our own that may call the service, such as ``https://shop.example``."""
     secure_cookies: bool = False
     """Send cookies over HTTPS only; set it when a proxy in front speaks HTTPS."""
+    session_idle: int = 60
+    """Minutes after which somebody who does nothing is signed out of the console."""
+    session_hours: int = 12
+    """Hours after which everybody is."""
     log_level: str = "info"
     """debug, info, warning, error or critical."""
     redactor: str = "builtin"
@@ -88,6 +92,8 @@ class Settings:
             ("rate_limit", 0, 1_000_000),
             ("max_message_chars", 1, 1_000_000),
             ("max_body_bytes", 1024, 1_000_000_000),
+            ("session_idle", 1, 10_000),
+            ("session_hours", 1, 1000),
             ("generator_timeout", 1, 300),
         ):
             value = getattr(self, name)

@@ -94,9 +94,16 @@ class DataFile:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction. It takes the write lock at once, so that read-then-write cannot fail half-way."""
+        """A write transaction. It takes the write lock at once, so that read-then-write cannot fail half-way.
+
+        Within another one of the same thread it is a part of that one: both are kept, or neither. So an error that
+        leaves the inner one has to leave the outer one too.
+        """
         with self._mutex, _translated(self.path):
             connection = self._db.conn
+            if connection.in_transaction:
+                yield connection
+                return
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection

@@ -175,16 +175,15 @@ def m006_reviews(db: Database) -> None:
 
 @migrations()
 def m007_users(db: Database) -> None:
-    """Who may sign in to the console. A session is known by the sha256 of its token."""
+    """Who may sign in to the console. A session is known by the sha256 of its token, and so is whoever failed to
+    sign in: a name that was typed may be a password in the wrong box."""
     db.execute(
         """
         CREATE TABLE users (
             name TEXT PRIMARY KEY,
             password TEXT NOT NULL,
             role TEXT NOT NULL CHECK (role IN ('operator', 'admin')),
-            created_at TEXT NOT NULL,
-            failures INTEGER NOT NULL DEFAULT 0,
-            failed_at TEXT
+            created_at TEXT NOT NULL
         ) STRICT
         """
     )
@@ -194,7 +193,16 @@ def m007_users(db: Database) -> None:
             token_hash TEXT PRIMARY KEY,
             user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
             created_at TEXT NOT NULL,
-            expires_at TEXT NOT NULL
+            used_at TEXT NOT NULL
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE sign_in_failures (
+            key_hash TEXT PRIMARY KEY,
+            failures INTEGER NOT NULL,
+            failed_at TEXT NOT NULL
         ) STRICT
         """
     )

@@ -24,8 +24,10 @@ from agent.errors import (
     BusyError,
     ConversationError,
     DiskFullError,
+    HolderError,
     ModelError,
     RateLimitError,
+    SignInError,
     StoreError,
     SwitchboardError,
     UnknownAppError,
@@ -66,6 +68,14 @@ class Problem:
         return Response(json.dumps(self.body()), self.status, dict(self.headers), "application/json")
 
 
+class NotAllowedError(Exception):
+    """Whoever asks may not call this; ``problem`` says why."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem.message)
+
+
 def explain(error: SwitchboardError) -> Problem:
     """The problem behind an error of ours; logs what must not be shown."""
     match error:
@@ -83,6 +93,12 @@ def explain(error: SwitchboardError) -> Problem:
                 "There is no such conversation or message for this client.",
                 "Leave conversation_id out to begin a new conversation.",
             )
+        case HolderError():
+            return Problem(409, "held" if error.holder else "not_held", str(error), "Look at the conversation again.")
+        case SignInError() if error.retry_after:
+            return _later(429, "sign_in_later", "Too many failures to sign in.", error.retry_after)
+        case SignInError():
+            return Problem(401, "wrong_sign_in", str(error), "Try again, or ask whoever runs this service.")
         case BusyError():
             return _later(503, "busy", "Many people are asking at once.", error.retry_after)
         case RateLimitError():
@@ -137,6 +153,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(SwitchboardError)
     def ours(request: Request, error: SwitchboardError) -> Response:
         return explain(error).response()
+
+    @app.exception_handler(NotAllowedError)
+    def not_allowed(request: Request, error: NotAllowedError) -> Response:
+        return error.problem.response()
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ from agent.redaction import make_redactor
 from agent.store import Store
 from agent.text import clean
 from agent.types import Feedback, Gone, Message, Prediction, Reply
+from agent.users import UserBook
 from agent.why import explain, why
 from index.documents import Passage
 from index.knowledge import Hit, KnowledgeIndex
@@ -59,6 +61,11 @@ class Agent:
         self.settings = settings
         self.backbone = backbone
         self.store = store
+        self.users = UserBook(
+            store.file,
+            idle=timedelta(minutes=settings.session_idle),
+            longest=timedelta(hours=settings.session_hours),
+        )
         self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
         self.training: dict[str, Training] = {}
         """By app; kept by whoever trains beside the service."""

@@ -17,7 +17,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from agent import problems
-from agent.api import NotAllowedError, create_router
+from agent.api import create_router
 from agent.errors import UnknownAppError
 from agent.headers import SecureHeaders
 from agent.identity import Identities, cookie_secret
@@ -51,10 +51,6 @@ def create_app(agent: Service, with_ui: bool = True) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-
-    @app.exception_handler(NotAllowedError)
-    def not_allowed(request: Request, error: NotAllowedError) -> Response:
-        return error.problem.response()
 
     app.include_router(create_router(agent))
     _add_pages(app, agent)

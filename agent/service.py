@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.config import Settings
 from agent.types import Feedback, Gone, Message, Prediction, Reply
+from agent.users import UserBook
 
 if TYPE_CHECKING:
     from index.documents import Passage
@@ -21,6 +22,9 @@ class Service(Protocol):
 
     @property
     def domains(self) -> Mapping[str, Any]: ...
+
+    @property
+    def users(self) -> UserBook: ...
 
     def reply(self, message: Message, gone: Gone | None = None) -> Reply: ...
 

@@ -1,4 +1,4 @@
-"""Puts the pages on the server: the chat at ``/``, its style and script under ``/ui``."""
+"""Puts the pages on the server: the chat at ``/``, the console at ``/console``, styles and scripts under ``/ui``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 # Read when gradio is imported: it calls home otherwise.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -23,7 +23,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.identity import client_of
+from agent.users import UserBook
 from ui.chat import ChatAgent, app_of, build
+from ui.console.router import ConsoleAgent, console_router
 from ui.theme import DARK_PAGE, LIGHT_PAGE, app_styles, theme, theme_of
 from ui.words import WORDS, Words, language_of
 
@@ -33,14 +35,23 @@ _MANIFEST = re.compile(rb'\s*<link rel="manifest"[^>]*>')
 _ROOT = re.compile(rb'<html\s+lang="en"')
 
 
-def mount(app: FastAPI, agent: ChatAgent) -> None:
-    """Serve the chat over ``agent`` from ``app``, which must name each request's client (see ``agent.identity``)."""
+class SiteAgent(ChatAgent, ConsoleAgent, Protocol):
+    """What all pages ask of an Agent."""
+
+    @property
+    def users(self) -> UserBook: ...
+
+
+def mount(app: FastAPI, agent: SiteAgent) -> None:
+    """Serve the pages over ``agent`` from ``app``, which must name each request's client (see ``agent.identity``)."""
     styles = app_styles(agent.apps())
+    version = _version(styles)
 
     @app.get("/ui/apps.css", include_in_schema=False)
     def app_css() -> Response:
         return Response(styles, media_type="text/css")
 
+    app.include_router(console_router(agent, agent.users, version))
     app.mount("/ui", StaticFiles(directory=ASSETS), name="ui")
     gr.mount_gradio_app(
         app,
@@ -59,7 +70,7 @@ def mount(app: FastAPI, agent: ChatAgent) -> None:
     )
     mounted = app.router.routes[-1]
     assert isinstance(mounted, Mount)
-    mounted.app = OwnPage(mounted.app, agent, _version(styles))
+    mounted.app = OwnPage(mounted.app, agent, version)
 
 
 def _client(request: Request) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 from agent.config import Settings
 from agent.errors import ConversationError, SwitchboardError
 from agent.schema import WHY_EXAMPLE
+from agent.store import Store
 from agent.types import Feedback, Gone, Message, Prediction, Reply
+from agent.users import UserBook
 from tests.agent.samples import prediction, reply
 
 DOCUMENT = (
@@ -50,6 +52,8 @@ class FakeAgent:
 
     def __init__(self, data: Path, **settings: Any) -> None:
         self.settings = Settings(data=data, **settings)
+        self.store = Store.open(data)
+        self.users = UserBook(self.store.file)
         self.domains: dict[str, Any] = dict.fromkeys(("support", "finance"), SimpleNamespace(locale="en-GB"))
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []

@@ -16,7 +16,6 @@ import uvicorn
 
 from agent.config import Settings
 from agent.server import create_app
-from agent.store import Store
 from agent.types import Feedback, Message, Reply
 from tests.agent.samples import prediction
 from tests.ui.fake import PASSAGE, FakeAgent
@@ -32,7 +31,6 @@ class StoredAgent(FakeAgent):
         super().__init__(data, apps=apps)
         self.settings = Settings(data=data, rate_limit=0)
         self.domains = dict.fromkeys(self.domains, SimpleNamespace(locale="en-GB"))
-        self.store = Store.open(data)
         self.go = threading.Event()
 
     def reply(self, message: Message) -> Reply:

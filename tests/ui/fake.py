@@ -10,7 +10,9 @@ from typing import Any
 from agent.config import Settings
 from agent.errors import BadInputError, BusyError, ConversationError, DiskFullError, RateLimitError
 from agent.schema import WHY_EXAMPLE
+from agent.store import Store
 from agent.types import Citation, Feedback, Message, QuickReply, Reply, Route
+from agent.users import UserBook
 
 PASSAGE = (
     "Standard delivery within the country takes two to four working days and is free from 60 pounds. "
@@ -78,6 +80,8 @@ class FakeAgent:
 
     def __init__(self, data: Path, delay: float = 0.0, apps: int = 1) -> None:
         self.settings = Settings(data=data)
+        self.store = Store.open(data)
+        self.users = UserBook(self.store.file)
         self.domains: dict[str, Any] = dict.fromkeys(["support", "finance"][:apps])
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
