@@ -169,9 +169,19 @@ def create_router(agent: Service) -> APIRouter:
         response_model=schema.StoredMessagesOut,
         responses=_problems(404),
     )
-    def conversation_messages(conversation_id: str, request: Request) -> dict[str, Any]:
-        """Both sides' messages in order, for the conversation's own client."""
-        return {"messages": agent.history(conversation_id, client_of(request).id)}
+    def conversation_messages(
+        conversation_id: str,
+        request: Request,
+        after: Annotated[int, Query(ge=0, le=2**53, description="Only those after this `number`.")] = 0,
+    ) -> dict[str, Any]:
+        """Both sides' messages in order, for the conversation's own client.
+
+        While `holder` is `person`, the bot is silent: ask again every second or two for what the person writes.
+        """
+        client_id = client_of(request).id
+        found = agent.history(conversation_id, client_id, after)
+        holder, operator = agent.holder(conversation_id, client_id)
+        return {"messages": found, "holder": holder, "operator": operator}
 
     @router.delete(
         "/conversations/{conversation_id}",

@@ -257,8 +257,9 @@ def m009_jobs(db: Database) -> None:
 
 @migrations()
 def m010_handovers(db: Database) -> None:
-    """Conversations that wait for a person, or are with one. ``author`` is the person who wrote a message in the
-    service's name; it is empty for the bot's own."""
+    """Conversations that wait for a person, or are with one: at most one row of each until it is returned. ``author``
+    is the person who wrote a message in the service's name; it is empty for the bot's own. A message without a
+    reply of the bot's is its own turn."""
     db.execute(
         """
         CREATE TABLE handovers (
@@ -274,6 +275,8 @@ def m010_handovers(db: Database) -> None:
         """
     )
     db.execute("CREATE INDEX handovers_by_conversation ON handovers (conversation_id)")
+    db.execute("CREATE UNIQUE INDEX handovers_open ON handovers (conversation_id) WHERE returned_at IS NULL")
+    db.execute("CREATE INDEX conversations_by_use ON conversations (updated_at)")
     db.execute("ALTER TABLE messages ADD COLUMN author TEXT NOT NULL DEFAULT ''")
 
 

@@ -59,9 +59,9 @@ def conversation_row(row: Mapping[str, Any]) -> ConversationRow:
 
 
 def message_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A joined row of ``messages``, its JSON columns parsed; a person's own message has no route."""
+    """A joined row of ``messages``, its JSON columns parsed; what a person wrote has no route."""
     parsed = ["citations", "quick_replies"]
-    if row["role"] == "bot":
+    if row["model_version"] is not None:
         parsed += ["route", "why"]
     return {**row, "route": None, **{name: json.loads(row[name]) for name in parsed}}
 

@@ -20,10 +20,12 @@ import torch
 
 from agent.apps import PASSAGES, App, build_app, load_domains, open_index
 from agent.config import Settings
+from agent.dialogue.router import HELD
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain
 from agent.errors import BadInputError, ModelError, UnknownAppError
 from agent.generator import Generator, Show
+from agent.inbox import Inbox, tracker_of
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine
@@ -32,7 +34,7 @@ from agent.progress import Bar
 from agent.redaction import make_redactor
 from agent.store import Store
 from agent.text import clean
-from agent.types import Feedback, Gone, Message, Prediction, Reply
+from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply, Route
 from agent.users import UserBook
 from agent.why import explain, why
 from index.documents import Passage
@@ -77,6 +79,7 @@ class Agent:
         # One conversation answers one message at a time. Conversations share these locks by hash; a turn holds its
         # lock while the model reads, so there are many, that two conversations seldom wait for each other.
         self._turns = [threading.Lock() for _ in range(4096)]
+        self.inbox = Inbox(store, self._app, self._lock_of, settings.max_message_chars)
 
     @classmethod
     def open(
@@ -168,13 +171,17 @@ class Agent:
             predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker), gone)
             tracker.conversation_id = self.store.new_conversation(message.app, message.client_id, message.claimed)
             return self._turn(app, tracker, text, predictions, began, show)
-        with self._turns[hash(message.conversation_id) % len(self._turns)]:
+        with self._lock_of(message.conversation_id):
             row = self.store.resume(message.conversation_id, message.client_id, message.claimed)
             if row.app != message.app:
                 raise BadInputError(
                     "other_app", f"This conversation belongs to the app '{row.app}', not to '{message.app}'."
                 )
-            tracker = Tracker.from_dict(row.state) if row.state else Tracker(row.id, row.app)
+            tracker = tracker_of(row)
+            if tracker.holder == "person":
+                _, operator = self.inbox.holder(row.id)
+                if operator is not None:
+                    return self._left_to(operator, tracker, text)
             predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker), gone)
             return self._turn(app, tracker, text, predictions, began, show)
 
@@ -214,6 +221,7 @@ class Agent:
         began: float,
         show: Show,
     ) -> Reply:
+        held = tracker.holder == "person"
         draft = app.dialogue.reply(predictions, tracker, lambda query, v: app.index.search(query, v, PASSAGES))
         prediction = draft.prediction
         reply = Reply(
@@ -230,19 +238,29 @@ class Agent:
             rewritten = self.generator.rewrite(text, reply.text, reply.citations, show)
             reply = replace(reply, text=rewritten.text, why={**reply.why, "generator": rewritten.why})
         latency = (time.perf_counter() - began) * 1000
-        self.store.save_turn(
-            tracker.conversation_id,
-            app.domain.name,
-            reply.message_id,
-            text,
-            prediction,
-            reply.route,
-            reply,
-            tracker.to_dict(),
-            latency,
-        )
+        with self.store.file.transaction():
+            self.store.save_turn(
+                tracker.conversation_id,
+                app.domain.name,
+                reply.message_id,
+                text,
+                prediction,
+                reply.route,
+                reply,
+                tracker.to_dict(),
+                latency,
+            )
+            self.inbox.settle(tracker, held)
         log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, self.redactor.redact(text))
         return reply
+
+    def _left_to(self, operator: str, tracker: Tracker, text: str) -> Reply:
+        """Keep what was said to the operator who holds the conversation; the bot says nothing."""
+        message_id = self.store.add_message(tracker.conversation_id, text)
+        route = Route("handoff", f"{HELD}: {operator} holds this conversation")
+        version = self.engine.version(tracker.app)
+        log.info("%s left to a person: %s", tracker.app, self.redactor.redact(text))
+        return Reply(tracker.conversation_id, message_id, "", route, version)
 
     def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]:
         """What the model reads in each text. Raises BadInputError, UnknownAppError, BusyError."""
@@ -314,10 +332,21 @@ class Agent:
         }
         return not missing and state.waiting < self.settings.queue_limit, details
 
-    def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]:
-        """A conversation's messages, for its own client. Raises ConversationError."""
+    def history(self, conversation_id: str, client_id: str, after: int = 0) -> list[dict[str, Any]]:
+        """A conversation's messages from the one after number ``after`` on, for its own client.
+
+        Raises ConversationError.
+        """
         self.store.resume(conversation_id, client_id, claimed=True)
-        return self.store.messages(conversation_id)
+        return self.store.messages(conversation_id, after)
+
+    def holder(self, conversation_id: str, client_id: str) -> tuple[Holder, str | None]:
+        """Who answers the client's conversation next, and the operator's name if it is a person.
+
+        Raises ConversationError.
+        """
+        self.store.resume(conversation_id, client_id, claimed=True)
+        return self.inbox.holder(conversation_id)
 
     def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]:
         """The client's own conversations, the last used first: id, app, title, turns, begun_at, updated_at."""
@@ -326,6 +355,9 @@ class Agent:
     def delete_conversation(self, conversation_id: str, client_id: str) -> None:
         """Remove a conversation and its text for good, for its own client. Raises ConversationError."""
         self.store.delete_conversation(conversation_id, client_id)
+
+    def _lock_of(self, conversation_id: str) -> threading.Lock:
+        return self._turns[hash(conversation_id) % len(self._turns)]
 
     def _app(self, name: str) -> App:
         try:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.types import Prediction, Reply, Route, SentimentLabel
+from agent.types import Holder, Prediction, Reply, Route, SentimentLabel
 
 if TYPE_CHECKING:
     from index.knowledge import Hit
@@ -91,7 +91,9 @@ class ReplyOut(BaseModel):
 
     conversation_id: str
     message_id: str
-    text: str = Field(description="Markdown.")
+    text: str = Field(
+        description="Markdown; empty while a person holds the conversation, whose answers come by themselves."
+    )
     route: RouteOut
     citations: list[CitationOut]
     quick_replies: list[QuickReplyOut]
@@ -171,9 +173,11 @@ class ConversationsOut(BaseModel):
 
 
 class StoredMessageOut(BaseModel):
-    """A message of either side; what only a reply has is null with the person's own."""
+    """A message of either side; what only a reply of the bot's has is null with what people wrote."""
 
+    number: int = Field(description="From 1 on, in the order of the conversation.")
     role: Literal["user", "bot"]
+    author: str = Field(description="The operator who wrote this in the service's name; else empty.")
     text: str
     message_id: str
     citations: list[CitationOut]
@@ -187,6 +191,10 @@ class StoredMessageOut(BaseModel):
 
 class StoredMessagesOut(BaseModel):
     messages: list[StoredMessageOut]
+    holder: Holder = Field(
+        description="Who answers next: the bot, the bot while the conversation waits for a person, or a person."
+    )
+    operator: str | None = Field(description="That person's name.")
 
 
 class FeedbackOut(BaseModel):

@@ -6,12 +6,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.config import Settings
-from agent.types import Feedback, Gone, Message, Prediction, Reply
+from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply
 from agent.users import UserBook
 
 if TYPE_CHECKING:
     from index.documents import Passage
     from index.knowledge import Hit
+
+
+class InboxService(Protocol):
+    """What the console's tab Inbox asks; ``agent.inbox.Inbox`` is one."""
+
+    def waiting(self) -> list[dict[str, Any]]: ...
+
+    def with_bot(self) -> list[dict[str, Any]]: ...
+
+    def conversation(self, conversation_id: str, after: int = 0) -> dict[str, Any]: ...
+
+    def take(self, conversation_id: str, operator: str) -> None: ...
+
+    def say(self, conversation_id: str, operator: str, text: str) -> None: ...
+
+    def give_back(self, conversation_id: str, operator: str, note: str, *, others: bool = False) -> None: ...
 
 
 class Service(Protocol):
@@ -25,6 +41,9 @@ class Service(Protocol):
 
     @property
     def users(self) -> UserBook: ...
+
+    @property
+    def inbox(self) -> InboxService: ...
 
     def reply(self, message: Message, gone: Gone | None = None) -> Reply: ...
 
@@ -44,7 +63,9 @@ class Service(Protocol):
 
     def apps(self) -> list[dict[str, Any]]: ...
 
-    def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]: ...
+    def history(self, conversation_id: str, client_id: str, after: int = 0) -> list[dict[str, Any]]: ...
+
+    def holder(self, conversation_id: str, client_id: str) -> tuple[Holder, str | None]: ...
 
     def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]: ...
 

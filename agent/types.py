@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 RouteKind = Literal["answer", "action", "form", "recommend", "clarify", "handoff", "refuse"]
 SentimentLabel = Literal["negative", "neutral", "positive"]
 SENTIMENTS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
+Holder = Literal["bot", "waiting", "person"]
+"""Who answers a conversation: the bot, the bot while the conversation waits for a person, or a person."""
 Gone = Callable[[], bool]
 """Whether whoever waits for an answer has left; it does not block."""
 

@@ -64,6 +64,14 @@ class Dialogue:
             self._carry_out_later(turn, tracker.later)
         return self._policy.end(turn)
 
+    def hand_over(self, tracker: Tracker, reason: str) -> None:
+        """A person takes the conversation over without being asked for. Changes ``tracker``."""
+        self._policy.hand_over(tracker, reason)
+
+    def take_back(self, tracker: Tracker, note: str) -> None:
+        """The bot has the conversation again and knows the values in the person's ``note``. Changes ``tracker``."""
+        self._policy.take_back(tracker, extract(note, self._domain, self._today()))
+
     def _carry_out(self, turn: Turn, wish: Wish, search: Search) -> None:
         tracker, prediction = turn.tracker, wish.prediction
         entities = extract(wish.before, self._domain, self._today())

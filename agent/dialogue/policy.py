@@ -5,7 +5,7 @@ Knows nothing of models, indexes or the store: it is handed what they found.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -49,8 +49,7 @@ class Policy:
         for instance if no passage answers.
         """
         turn.steps.append(step)
-        slots = self._domain.slots
-        turn.tracker.slots |= {slot: value for slot, value in step.entities.items() if slots[slot].remember}
+        turn.tracker.slots |= self._remembered(step.entities)
         match step.route.kind:
             case "handoff":
                 self._handover.begin(turn)
@@ -88,6 +87,18 @@ class Policy:
         text = "\n\n".join(part for part in [*turn.parts, turn.closing] if part)
         quick = tuple(dict.fromkeys([*turn.closing_replies, *turn.quick_replies]))
         return Draft(text, route, tuple(turn.citations), quick, first.prediction, first.hits)
+
+    def hand_over(self, tracker: Tracker, reason: str) -> None:
+        """A person takes the conversation without being asked for."""
+        self._handover.hold(tracker, reason)
+
+    def take_back(self, tracker: Tracker, known: Mapping[str, str]) -> None:
+        """The bot has the conversation again; the values ``known`` are remembered where the app wants that."""
+        tracker.holder, tracker.anger, tracker.failures = "bot", 0, 0
+        tracker.slots |= self._remembered(known)
+
+    def _remembered(self, entities: Mapping[str, str]) -> dict[str, str]:
+        return {slot: value for slot, value in entities.items() if self._domain.slots[slot].remember}
 
     def _remember(self, tracker: Tracker, step: Step) -> None:
         """What the next message may lean on."""
@@ -131,7 +142,7 @@ class Policy:
 
     def _answer(self, turn: Turn) -> None:
         if code_of(turn.route) == RESUMED:
-            turn.tracker.holder, turn.tracker.anger, turn.tracker.failures = "bot", 0, 0
+            self.take_back(turn.tracker, {})
             self._speech.say(turn, "welcome_back")
             return
         intent = self._domain.intents.get(turn.route.intent or "")

@@ -12,9 +12,7 @@ from typing import Any
 from agent.config import Settings
 from agent.errors import ConversationError, SwitchboardError
 from agent.schema import WHY_EXAMPLE
-from agent.store import Store
-from agent.types import Feedback, Gone, Message, Prediction, Reply
-from agent.users import UserBook
+from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply
 from tests.agent.samples import prediction, reply
 
 DOCUMENT = (
@@ -52,8 +50,6 @@ class FakeAgent:
 
     def __init__(self, data: Path, **settings: Any) -> None:
         self.settings = Settings(data=data, **settings)
-        self.store = Store.open(data)
-        self.users = UserBook(self.store.file)
         self.domains: dict[str, Any] = dict.fromkeys(("support", "finance"), SimpleNamespace(locale="en-GB"))
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
@@ -112,15 +108,20 @@ class FakeAgent:
             for m in own[-1 : -most - 1 : -1]
         ]
 
-    def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]:
+    def holder(self, conversation_id: str, client_id: str) -> tuple[Holder, str | None]:
+        return "bot", None
+
+    def history(self, conversation_id: str, client_id: str, after: int = 0) -> list[dict[str, Any]]:
         self._maybe_fail()
         if conversation_id != "begun" or client_id not in {message.client_id for message in self.messages}:
             raise ConversationError(conversation_id)
         nothing = {"citations": [], "quick_replies": [], "created_at": "2026-11-24T20:15:00.000+00:00", "judged": None}
         said = reply("begun")
-        return [
+        rows = [
             {
+                "number": 1,
                 "role": "user",
+                "author": "",
                 "text": "a",
                 "message_id": "u1",
                 "route": None,
@@ -130,10 +131,18 @@ class FakeAgent:
             },
             {
                 **nothing,
-                **{"role": "bot", "text": said.text, "message_id": "m1", "citations": [asdict(said.citations[0])]},
+                **{
+                    "number": 2,
+                    "role": "bot",
+                    "author": "",
+                    "text": said.text,
+                    "message_id": "m1",
+                    "citations": [asdict(said.citations[0])],
+                },
                 **{"route": asdict(said.route), "why": said.why, "model_version": said.model_version, "judged": "up"},
             },
         ]
+        return rows[after:]
 
     def delete_conversation(self, conversation_id: str, client_id: str) -> None:
         self.history(conversation_id, client_id)

@@ -60,9 +60,9 @@ class StoredAgent(FakeAgent):
     def feedback(self, feedback: Feedback) -> bool:
         return self.store.add_feedback(feedback)
 
-    def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]:
+    def history(self, conversation_id: str, client_id: str, after: int = 0) -> list[dict[str, Any]]:
         self.store.resume(conversation_id, client_id, claimed=True)
-        return self.store.messages(conversation_id)
+        return self.store.messages(conversation_id, after)
 
     def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]:
         return self.store.conversations(client_id, app, most)
@@ -97,7 +97,7 @@ def free_port() -> int:
 class _Server(threading.Thread):
     """Serves an agent in a thread with an event loop of its own, as Playwright has one in the main thread."""
 
-    def __init__(self, agent: StoredAgent, port: int) -> None:
+    def __init__(self, agent: Any, port: int) -> None:
         super().__init__()
         self.listens = threading.Event()
         self._agent = agent
@@ -127,14 +127,25 @@ class _Server(threading.Thread):
 
 
 @contextmanager
-def served(agent: StoredAgent, port: int) -> Iterator[str]:
-    """The whole application over ``agent`` at the address that this gives; the store is closed at the end."""
+def serving(agent: Any, port: int) -> Iterator[str]:
+    """The whole application over ``agent`` (a Service with pages) at the address that this gives."""
     server = _Server(agent, port)
     server.start()
     try:
         assert server.listens.wait(300)
         yield f"http://127.0.0.1:{port}"
     finally:
-        agent.go.set()
         server.stop()
+
+
+@contextmanager
+def served(agent: StoredAgent, port: int) -> Iterator[str]:
+    """The same over an agent whose store is closed at the end."""
+    try:
+        with serving(agent, port) as address:
+            try:
+                yield address
+            finally:
+                agent.go.set()
+    finally:
         agent.store.close()

@@ -9,6 +9,7 @@ const Console = (() => {
   const root = document.documentElement;
   const YEAR = 365 * 24 * 3600;
   const TOLD_MS = 6000;
+  const CLOCK = { hour: "2-digit", minute: "2-digit", hour12: false };
   // Whether the person did something since the last request: a page that only asks by itself keeps no session alive.
   let active = true;
 
@@ -83,7 +84,7 @@ const Console = (() => {
   }
 
   /* Call ``work`` now and then every ``ms``, more seldom while the page is hidden; one call at a time. A failure is told
-     and tried again. Returns a function that calls it at once. */
+     and tried again. Returns a function that calls it once more as soon as a call under way is over. */
   function every(ms, work) {
     let timer = 0;
     let running = null;
@@ -104,7 +105,10 @@ const Console = (() => {
     const now = () => (running ??= once());
     document.addEventListener("visibilitychange", () => document.hidden || now());
     now();
-    return now;
+    return async () => {
+      await running;
+      return now();
+    };
   }
 
   /* Say something to the person, also by screen reader; it goes away by itself. */
@@ -157,7 +161,7 @@ const Console = (() => {
     const date = new Date(iso);
     const today = date.toDateString() === new Date().toDateString();
     const day = today ? {} : { day: "numeric", month: "short" };
-    const text = new Intl.DateTimeFormat(words.tag, { ...day, hour: "2-digit", minute: "2-digit" }).format(date);
+    const text = new Intl.DateTimeFormat(words.tag, { ...day, ...CLOCK }).format(date);
     return h("time", { datetime: iso }, text);
   }
 
