@@ -264,7 +264,11 @@ def test_a_client_lists_and_reads_its_own_conversations(http: TestClient) -> Non
     [one] = http.get("/v1/conversations", params={"app": "support"}).json()["conversations"]
     assert set(one) == {"id", "app", "title", "turns", "begun_at", "updated_at"}
     assert len(http.get("/v1/conversations", params={"limit": 1}).json()["conversations"]) == 1
-    user, bot = http.get(f"/v1/conversations/{one['id']}/messages").json()["messages"]
+    found = http.get(f"/v1/conversations/{one['id']}/messages").json()
+    assert (found["holder"], found["operator"]) == ("bot", None)
+    user, bot = found["messages"]
+    assert http.get(f"/v1/conversations/{one['id']}/messages?after=1").json()["messages"] == [bot]
+    assert http.get(f"/v1/conversations/{one['id']}/messages?after=-1").status_code == 422
     assert (user["role"], user["route"], user["judged"]) == ("user", None, None)
     assert (bot["role"], bot["route"]["kind"], bot["judged"]) == ("bot", "answer", "up")
     assert bot["citations"][0]["sentence"] == "They take three days."

@@ -75,6 +75,27 @@ def test_a_turn_is_kept_whole(agent: Agent) -> None:
     assert not agent.feedback(Feedback(reply.message_id, "ann", "down", reason="wrong"))
 
 
+def test_while_an_operator_holds_the_conversation_the_bot_is_silent(agent: Agent) -> None:
+    conversation = agent.reply(say(agent, "a person please")).conversation_id
+    assert agent.holder(conversation, "ann") == ("waiting", None)
+    waiting = agent.reply(say(agent, "when do you open", conversation))
+    assert waiting.text
+    agent.inbox.take(conversation, "olga")
+    agent.inbox.say(conversation, "olga", "Hello, I am Olga.")
+    silent = agent.reply(say(agent, "when do you open", conversation))
+    assert (silent.text, silent.route.kind, silent.model_version) == ("", "handoff", "1")
+    said = agent.history(conversation, "ann", after=4)
+    assert [(m["number"], m["role"], m["author"], m["text"]) for m in said] == [
+        (5, "bot", "olga", "Hello, I am Olga."),
+        (6, "user", "", "when do you open"),
+    ]
+    assert agent.holder(conversation, "ann") == ("person", "olga")
+    with pytest.raises(ConversationError):
+        agent.holder(conversation, "eve")
+    agent.inbox.give_back(conversation, "olga", "")
+    assert "We open at nine." in agent.reply(say(agent, "when do you open", conversation)).text
+
+
 def test_a_form_goes_on_after_a_restart(settings: Settings, tiny: Backbone) -> None:
     first = Agent.open(settings, backbone=tiny, only="library")
     asked = first.reply(say(first, "reserve a book"))

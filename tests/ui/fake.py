@@ -105,7 +105,8 @@ class FakeAgent:
 
     def __init__(self, data: Path, delay: float = 0.0, apps: int = 1) -> None:
         self.settings = Settings(data=data)
-        self.inbox = FakeInbox()
+        self.inbox: FakeInbox = FakeInbox()
+        self.operator: str | None = None
         self.domains: dict[str, Any] = dict.fromkeys(["support", "finance"][:apps])
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
@@ -172,13 +173,13 @@ class FakeAgent:
         return WHY_EXAMPLE | {"message_id": message_id}
 
     def holder(self, conversation_id: str, client_id: str) -> tuple[Holder, str | None]:
-        return "bot", None
+        return ("person", self.operator) if self.operator else ("bot", None)
 
     def history(self, conversation_id: str, client_id: str, after: int = 0) -> list[dict[str, Any]]:
         owned = {message.client_id for message in self.messages}
         if conversation_id not in self.kept or client_id not in owned:
             raise ConversationError(conversation_id)
-        return self.kept[conversation_id]
+        return [row for row in self.kept[conversation_id] if row["number"] > after]
 
     def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]:
         began = {f"c{number}": message for number, message in enumerate(self.messages, 1)}

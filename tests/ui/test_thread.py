@@ -150,6 +150,17 @@ def test_a_kept_conversation_looks_as_it_did() -> None:
     Tags(html)
 
 
+def test_what_a_person_wrote_is_shown_as_text_under_their_name() -> None:
+    asked, _ = rows_of("can i?", answer())
+    said = asked | {"role": "bot", "number": 7, "author": "ann", "message_id": "p1", "text": "<b>**Yes**</b>"}
+    html = thread.of_history([asked, said], APP, EN)
+    assert "&lt;b&gt;**Yes**&lt;/b&gt;" in html
+    assert 'data-key="person-p1" data-number="7"' in html
+    assert html.endswith(thread.of_person(said, EN))
+    assert "thumb-up" not in html
+    Tags(html)
+
+
 def test_what_the_app_says_has_the_apps_language_whatever_the_page_speaks() -> None:
     html = thread.of_reply("k", answer("where is it"), APP, WORDS["zh"]) + welcome(APP, WORDS["zh"])
     for part in ('class="text" lang="en-GB"', '<div lang="en-GB"><button type="button" class="quick-reply"'):
