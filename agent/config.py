@@ -70,6 +70,12 @@ class Settings:
     """Minutes after which somebody who does nothing is signed out of the console."""
     session_hours: int = 12
     """Hours after which everybody is."""
+    accept_corrections: bool = False
+    """Learn from intents that clients name for their own messages, without a review; few of each client count."""
+    client_examples: int = 20
+    """Reviewed messages of one client that an intent is taught with, at most."""
+    client_percent: int = 20
+    """The same as a share of the intent's other examples, in percent; five always count."""
     log_level: str = "info"
     """debug, info, warning, error or critical."""
     redactor: str = "builtin"
@@ -95,6 +101,8 @@ class Settings:
             ("session_idle", 1, 10_000),
             ("session_hours", 1, 1000),
             ("generator_timeout", 1, 300),
+            ("client_examples", 1, 100_000),
+            ("client_percent", 0, 100),
         ):
             value = getattr(self, name)
             if not least <= value <= most:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,18 +14,21 @@ import torch
 
 from agent.apps import open_index
 from agent.config import Settings
+from agent.database import DataFile
 from agent.domain import Domain, discover
 from agent.errors import ModelError, UnknownAppError
 from agent.learning.data import Dataset, load_dataset
 from agent.learning.provisional import FIRST_EXAMPLES, first_model, probe_version
 from agent.learning.registry import ModelRegistry
-from agent.learning.retrain import Recipe, Vectors, train_version
+from agent.learning.retrain import FEWEST_EXAMPLES, Recipe, Vectors, train_version
+from agent.learning.reviewed import ReviewedData, with_reviews
 from agent.lock import FolderLock
 from agent.model.backbone import Backbone
 from agent.model.memory import Memory
 from agent.model.multitask import MultiTaskModel
 from agent.model.storage import load_model
 from agent.progress import Bar, StepProgress
+from agent.reviews import ReviewBook
 from index.knowledge import KnowledgeIndex
 
 if TYPE_CHECKING:
@@ -42,9 +46,30 @@ def domain_of(settings: Settings, name: str) -> Domain:
 
 
 def dataset_of(domain: Domain, index: KnowledgeIndex, folder: Path) -> Dataset:
-    """The examples in ``folder``; a question's intent is the one in its article's front matter."""
+    """The examples in ``folder`` alone; a question's intent is the one in its article's front matter."""
     intents = {d.id: d.metadata["intent"] for d in index.documents() if "intent" in d.metadata}
     return load_dataset(folder, intents)
+
+
+def learning_data(domain: Domain, index: KnowledgeIndex, file: DataFile, settings: Settings) -> ReviewedData:
+    """The app's own examples joined with its reviews: what everything that trains or measures it goes by."""
+    book = ReviewBook(file)
+    return with_reviews(
+        dataset_of(domain, index, domain.folder),
+        [*book.claims(domain.name), *book.reviews(domain.name)],
+        settings=settings,
+        frozen=[example.text for example in dataset_of(domain, index, domain.folder / "test").examples],
+        intents=domain.intents,
+        documents={document.id for document in index.documents()},
+    )
+
+
+def intents_of(domain: Domain, dataset: Dataset) -> list[str]:
+    """The app's intents as a model is to learn them: one that reviews alone teach, once it has enough examples."""
+    counts = Counter(example.intent for example in dataset.in_scope)
+    return [
+        name for name, intent in domain.intents.items() if not intent.from_reviews or counts[name] >= FEWEST_EXAMPLES
+    ]
 
 
 def documents_of(index: KnowledgeIndex) -> dict[str, Vectors]:
@@ -66,8 +91,9 @@ def first_version(domain: Domain, index: KnowledgeIndex, backbone: Backbone, set
 
     Raises TrainingError if an intent has too few examples.
     """
-    registry, intents = ModelRegistry(settings.data, domain.name), list(domain.intents)
+    registry = ModelRegistry(settings.data, domain.name)
     dataset = dataset_of(domain, index, domain.folder).sample(FIRST_EXAMPLES)
+    intents = intents_of(domain, dataset)
     return probe_version(registry, first_model(backbone, dataset, intents), Memory.empty(), dataset, intents)
 
 
@@ -81,12 +107,13 @@ def teach(
     """Train the app's next version with a progress bar. Raises TrainingError."""
     torch.set_num_threads(settings.threads)
     registry = ModelRegistry(settings.data, domain.name)
+    dataset = dataset_of(domain, index, domain.folder)
     with StepProgress(f"train {domain.name}") as progress:
         return train_version(
             registry,
             backbone,
-            dataset_of(domain, index, domain.folder),
-            list(domain.intents),
+            dataset,
+            intents_of(domain, dataset),
             documents_of(index),
             recipe or Recipe(),
             progress,

@@ -20,6 +20,7 @@ NAMES = (
     "stackfaq",
     "bankfaqs",
     "calibration",
+    "label_errors",
     "support",
     "conversations",
     "grounding",
