@@ -99,7 +99,8 @@ class JobBook:
     def last(self, app: str, kind: str) -> Job | None:
         """The newest job of that kind that came to its end; None if there is none."""
         rows = self._file.read(
-            "SELECT * FROM jobs WHERE app = ? AND kind = ? AND state = 'done' ORDER BY began_at DESC, rowid DESC LIMIT 1",
+            "SELECT * FROM jobs WHERE app = ? AND kind = ? AND state = 'done' "
+            "ORDER BY began_at DESC, rowid DESC LIMIT 1",
             [app, kind],
         )
         return _job(rows[0]) if rows else None

@@ -62,6 +62,8 @@ class Agent:
         self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
         self.training: dict[str, Training] = {}
         """By app; kept by whoever trains beside the service."""
+        self.refused: dict[str, str] = {}
+        """By app, the champion that could not be served; the version before it goes on."""
         self.opened = time.time_ns()
         """Nanoseconds since 1970; no file of an app was read before."""
         self.redactor = make_redactor(settings.redactor)
@@ -115,11 +117,17 @@ class Agent:
         return agent
 
     def load_champion(self, app: str) -> None:
-        """Serve the version that the alias ``champion`` names. Raises ModelError if there is none."""
+        """Serve the version that the alias ``champion`` names. Raises ModelError if there is none, or if it is damaged
+        or does not read as when it was saved; the one in service then goes on."""
         folder = ModelRegistry(self.settings.data, app).champion()
         if folder is None:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
-        self.engine.swap(app, open_version(folder, self.backbone))
+        try:
+            self.engine.swap(app, open_version(folder, self.backbone))
+        except ModelError:
+            self.refused[app] = folder.name
+            raise
+        self.refused.pop(app, None)
 
     def reload(self, app: str) -> None:
         """Take up an app's files as they are now; turns that are under way end with what they began with.
@@ -302,6 +310,7 @@ class Agent:
             "passages": {name: len(app.index) for name, app in self._apps.items()},
             # A failure's reason may name files of ours: the log has it.
             "training": {name: asdict(training) for name, training in dict(self.training).items()},
+            "refused": dict(self.refused),
             "waiting": state.waiting,
             "queue_limit": self.settings.queue_limit,
         }

@@ -49,6 +49,15 @@ class Dataset:
                 kept[i] = e
         return Dataset(tuple(kept[i] for i in sorted(kept)))
 
+    def kinds(self) -> dict[str, int]:
+        """Examples of each kind; one example may be of several."""
+        return {
+            "in_scope": len(self.in_scope),
+            "out_of_scope": len(self.out_of_scope),
+            "sentiment": len(self.feelings),
+            "questions": len(self.questions),
+        }
+
     @property
     def in_scope(self) -> list[Example]:
         return [e for e in self.examples if e.intent is not None]
@@ -139,13 +148,21 @@ def _join(found: dict[str, Example], new: Example, where: str) -> None:
     )
 
 
-def training_rows(dataset: Dataset, intents: Sequence[str], passages_of: Mapping[str, Sequence[int]]) -> list[Row]:
+def training_rows(
+    dataset: Dataset,
+    intents: Sequence[str],
+    passages_of: Mapping[str, Sequence[int]],
+    wrong: Sequence[tuple[str, str]] = (),
+) -> list[Row]:
     """Examples as rows for the heads ``intent``, ``sentiment`` and the document matrix.
 
-    ``passages_of`` gives, for a document's id, its rows in the matrix. Raises TrainingError if an example names an
-    intent or a document that there is none of.
+    ``passages_of`` gives, for a document's id, its rows in the matrix; ``wrong`` are texts with the id of a document
+    that does not answer them. Raises TrainingError if an example names an intent or a document that there is none of.
     """
     at = {name: i for i, name in enumerate(intents)}
+    wrong_of: dict[str, set[int]] = {}
+    for text, document in wrong:
+        wrong_of.setdefault(text, set()).update(passages_of.get(document, ()))
     rows = []
     for e in dataset.examples:
         labels: dict[str, int] = {}
@@ -161,5 +178,6 @@ def training_rows(dataset: Dataset, intents: Sequence[str], passages_of: Mapping
             labels[SENTIMENT] = SENTIMENTS.index(e.sentiment)
         if e.document is not None and e.document not in passages_of:
             raise TrainingError(f"Question '{e.text[:60]}' names the unknown article '{e.document}'.")
-        rows.append(Row(e.text, labels, tuple(passages_of[e.document]) if e.document else ()))
+        right = tuple(passages_of[e.document]) if e.document else ()
+        rows.append(Row(e.text, labels, right, tuple(sorted(wrong_of.get(e.text, set()) - set(right)))))
     return rows

@@ -195,7 +195,9 @@ def _compared(name: str, first: Outcomes, second: Outcomes, settings: GateSettin
     count = len(first.ranks)
     if second.ranks and count >= FEWEST_RESAMPLED:
         drawn = resamples(count)
-        yield _resampled(name, "retrieval MRR", count, means(first.ranks, drawn), means(second.ranks, drawn), s.retrieval)
+        yield _resampled(
+            name, "retrieval MRR", count, means(first.ranks, drawn), means(second.ranks, drawn), s.retrieval
+        )
 
 
 def _intents(name: str, first: Outcomes, second: Outcomes, settings: GateSettings) -> Iterator[Comparison]:
@@ -233,9 +235,7 @@ def _scope(name: str, first: Outcomes, second: Outcomes, settings: GateSettings)
         yield _resampled(name, "out-of-scope AUROC", len(first.inside) + len(first.outside), *scores, settings.auroc)
 
 
-def _share(
-    name: str, what: str, first: Sequence[bool], second: Sequence[bool], tolerance: float
-) -> Comparison:
+def _share(name: str, what: str, first: Sequence[bool], second: Sequence[bool], tolerance: float) -> Comparison:
     """A share of right answers: McNemar decides, the bootstrap gives the interval."""
     drawn = resamples(len(first))
     interval, p = difference(means(first, drawn), means(second, drawn)), mcnemar(first, second)

@@ -1,8 +1,8 @@
 """A model version on disk: an immutable folder of safetensors and JSON.
 
     manifest.json       heads and labels, adapter, backbone hash, data hash, settings, seed, figures,
-                        library versions, temperatures, weights of the neighbours' votes, scope settings, sha256
-                        of every other file
+                        library versions, temperatures, weights of the neighbours' votes, scope settings, the
+                        canary, sha256 of every other file
     adapter.safetensors the adapter's tensors
     heads.safetensors   the heads' tensors
     memory.safetensors  query vectors, intent features and intents of the training examples
@@ -30,6 +30,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 
 from agent.errors import ModelError
+from agent.model import canary
 from agent.model.adapters import AdapterConfig
 from agent.model.backbone import Backbone
 from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
@@ -82,6 +83,7 @@ def save_model(
         "votes": {name: vote.weight for name, vote in model.votes.items()},
         "scopes": {name: scope.settings() for name, scope in model.scopes.items()},
         "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "canary": canary.record(model, memory),
         **(record or {}),
         "sha256": {file.name: sha256_file(file) for file in sorted(aside.iterdir())},
     }

@@ -92,4 +92,6 @@ def test_an_interval_covers_what_chance_does() -> None:
     # Standard error of the difference: sqrt((lost + gained) / n - value²) / sqrt(n).
     error = np.sqrt((0.08 - 0.04**2) / 1000)
     assert (found.low, found.high) == pytest.approx((-0.04 - 1.96 * error, -0.04 + 1.96 * error), abs=0.002)
-    assert (found.low, found.high) == pytest.approx((newcombe(first, second).low, newcombe(first, second).high), abs=0.004)
+    assert (found.low, found.high) == pytest.approx(
+        (newcombe(first, second).low, newcombe(first, second).high), abs=0.004
+    )
