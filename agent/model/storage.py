@@ -82,7 +82,7 @@ def save_model(
         "temperatures": model.temperatures,
         "votes": {name: vote.weight for name, vote in model.votes.items()},
         "scopes": {name: scope.settings() for name, scope in model.scopes.items()},
-        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "libraries": library_versions(),
         "canary": canary.record(model, memory),
         **(record or {}),
         "sha256": {file.name: sha256_file(file) for file in sorted(aside.iterdir())},
@@ -92,6 +92,11 @@ def save_model(
         _sync(file)
     os.replace(aside, folder)
     _sync(folder.parent)
+
+
+def library_versions() -> dict[str, str]:
+    """Of the libraries that weights depend on."""
+    return {name: metadata.version(name) for name in LIBRARIES}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
