@@ -217,7 +217,9 @@ class _Run:
             why = " ".join(verdict.reasons)
             return Outcome(name, verdict, False, f"Version {name} was refused; {self.champion.name} goes on. {why}")
         if not auto:
-            reason = f"Version {name} passed the gate and waits: switchboard promote {self.domain.name} {name}"
+            reason = (
+                f"Version {name} passed the gate and waits: switchboard promote {self.domain.name} {name} --why ..."
+            )
             return Outcome(name, verdict, False, reason)
         why = f"It passed the gate. {verdict.reasons[0]}"
         if self.registry.follow(self.champion, name, who=who, why=why):

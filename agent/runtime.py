@@ -30,6 +30,7 @@ from agent.model.serving import open_version
 from agent.names import check_feedback
 from agent.progress import Bar
 from agent.redaction import make_redactor
+from agent.shadow import Shadow
 from agent.store import Store
 from agent.text import clean
 from agent.types import Feedback, Gone, Message, Prediction, Reply
@@ -69,6 +70,7 @@ class Agent:
         """Nanoseconds since 1970; no file of an app was read before."""
         self.redactor = make_redactor(settings.redactor)
         self.generator = Generator(settings, self.redactor) if settings.generator_url else None
+        self.shadow = Shadow(self.engine, store.file, backbone, tuple(apps)) if settings.shadow else None
         self._apps = dict(apps)
         # One conversation answers one message at a time. Conversations share these locks by hash; a turn holds its
         # lock while the model reads, so there are many, that two conversations seldom wait for each other.
@@ -112,6 +114,8 @@ class Agent:
             agent.opened = opened
             for name in apps:
                 agent.load_champion(name)
+            if agent.shadow is not None:
+                agent.shadow.start()
         except BaseException:
             store.close()
             raise
@@ -141,6 +145,8 @@ class Agent:
 
     def close(self) -> None:
         """Finish what waits and close the database."""
+        if self.shadow is not None:
+            self.shadow.close()
         self.engine.close()
         if self.generator is not None:
             self.generator.close()
@@ -243,6 +249,8 @@ class Agent:
             tracker.to_dict(),
             latency,
         )
+        if self.shadow is not None:
+            self.shadow.offer(app.domain.name, reply.message_id, prediction.text)
         log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, self.redactor.redact(text))
         return reply
 
