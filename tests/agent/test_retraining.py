@@ -77,6 +77,16 @@ def again(settings: Settings, **options: object) -> Outcome:
     return retrain(settings, APP, **(defaults | options))  # type: ignore[arg-type]
 
 
+def add_intent(settings: Settings, texts: list[str]) -> None:
+    """The new intent ``weather`` with its examples."""
+    with (settings.apps[0] / "domain.toml").open("a") as stream:
+        stream.write('\n[intents.weather]\ntitle = "the weather"\nroute = "reply"\nresponse = "sunny"\n')
+        stream.write('\n[responses.sunny]\nneutral = "The sun shines."\n')
+    with (settings.apps[0] / "examples.jsonl").open("a") as stream:
+        for text in texts:
+            stream.write(json.dumps({"text": text, "intent": "weather"}) + "\n")
+
+
 def champion(registry: ModelRegistry) -> str:
     folder = registry.champion()
     assert folder is not None
@@ -164,12 +174,7 @@ def test_a_champion_that_somebody_chose_meanwhile_stays(settings: Settings, regi
 def test_a_new_intent_joins_and_the_others_keep_their_weights(
     settings: Settings, registry: ModelRegistry, tiny: Backbone
 ) -> None:
-    with (settings.apps[0] / "domain.toml").open("a") as stream:
-        stream.write('\n[intents.weather]\ntitle = "the weather"\nroute = "reply"\nresponse = "sunny"\n')
-        stream.write('\n[responses.sunny]\nneutral = "The sun shines."\n')
-    with (settings.apps[0] / "examples.jsonl").open("a") as stream:
-        for text in ("what weather is it", "is the weather fine", "the weather is awful", "weather please"):
-            stream.write(json.dumps({"text": text, "intent": "weather"}) + "\n")
+    add_intent(settings, ["what weather is it", "is the weather fine", "the weather is awful", "weather please"])
     outcome = again(settings, force=True)
     assert outcome.promoted, outcome.reason
     before, after = (load_model(registry.version_folder(n), tiny) for n in ("1", "2"))
@@ -179,7 +184,8 @@ def test_a_new_intent_joins_and_the_others_keep_their_weights(
     assert right[1] >= right[0] - 1
     row, column = before.labels("intent").index("hours"), after.labels("intent").index("hours")
     weights = [m.heads["intent"].classifier.weight[i] for m, i in ((before, row), (after, column))]  # type: ignore[union-attr, index]
-    assert float((weights[0] - weights[1]).norm() / weights[0].norm()) < 0.2  # type: ignore[operator]
+    first, second = (w.detach() for w in weights)
+    assert float((first - second).norm() / first.norm()) < 0.2
 
 
 def test_best_tries_both_and_takes_what_held_out_examples_prefer(
@@ -225,9 +231,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(settings: Settings, file: D
 
 
 def test_a_failure_is_on_record(settings: Settings, file: DataFile) -> None:
-    with (settings.apps[0] / "domain.toml").open("a") as stream:
-        stream.write('\n[intents.weather]\ntitle = "the weather"\nroute = "reply"\nresponse = "sunny"\n')
-        stream.write('\n[responses.sunny]\nneutral = "The sun shines."\n')
+    add_intent(settings, ["what weather is it"])
     with pytest.raises(TrainingError, match="weather"):
         again(settings, force=True)
     (job,) = JobBook(file).jobs(APP)

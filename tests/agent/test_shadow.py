@@ -77,6 +77,8 @@ def test_differences_are_shown_with_their_texts_and_by_intent(agent: Agent) -> N
         changed = (replace(first, name=other or first.name), *rest)
         book.add(reply.message_id, replace(read, intents=changed, out_of_scope=0.0, model_version="2"))
         book.add(reply.message_id, replace(read, model_version="2"))  # the first reading stands
+    with agent.store.file.transaction() as db:
+        db.execute("UPDATE predictions SET out_of_scope = 0")
     summary = book.summary(APP, "2")
     assert (summary.messages, summary.agreed) == (3, 2)
     [difference] = summary.differences

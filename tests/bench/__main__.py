@@ -20,6 +20,7 @@ NAMES = (
     "stackfaq",
     "bankfaqs",
     "calibration",
+    "gate",
     "support",
     "conversations",
     "grounding",
