@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from agent.commands import review, users
+from agent.commands import models, review, users
 from agent.commands.options import AppName, AsJson, Config, Data, err, out, settings_of
 from agent.errors import DomainError, SwitchboardError, UnknownAppError
 
@@ -66,6 +66,7 @@ def serve(
     from agent.background import Background
     from agent.ports import check_port
     from agent.runtime import Agent
+    from agent.schedule import Schedule
     from agent.server import create_app
     from agent.teach import first_version
 
@@ -73,9 +74,11 @@ def serve(
     check_port(settings.host, settings.port)
     agent = Agent.open(settings, holder=settings.address, untrained=first_version)
     background = Background(agent, adapters=train)
+    schedule = Schedule(settings, agent.store.file, tuple(agent.domains))
     try:
         server = create_app(agent)
         background.start()
+        schedule.start()
         out.print(f"\n[bold]Switchboard is ready:[/bold] {settings.address}\n", highlight=False)
         uvicorn.run(
             server,
@@ -90,6 +93,7 @@ def serve(
             timeout_keep_alive=75,
         )
     finally:
+        schedule.close()
         background.close()
         agent.close()
 
@@ -278,25 +282,11 @@ def predict(
     out.print(table)
 
 
-@app.command()
-def versions(name: AppName, as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
-    """List an app's model versions and which one is in service."""
-    from agent.learning.registry import ModelRegistry
-
-    settings = settings_of(config, data=data)
-    found = ModelRegistry(settings.data, name).versions()
-    if as_json:
-        rows = [{"version": v.name, "created": v.created, "champion": v.champion, "figures": v.figures} for v in found]
-        print(json.dumps(rows))
-        return
-    if not found:
-        out.print(f"{name}: no versions yet. Run: switchboard train {name}", highlight=False)
-        return
-    table = Table("version", "created", "in service", "validation")
-    for v in found:
-        figures = ", ".join(f"{k} {x:.3f}" for k, x in v.figures.get("validation", {}).items())
-        table.add_row(v.name, v.created, "champion" if v.champion else "", figures)
-    out.print(table)
+app.command()(models.versions)
+app.command()(models.retrain)
+app.command()(models.compare)
+app.command()(models.promote)
+app.command()(models.rollback)
 
 
 app.command()(review.review)

@@ -76,6 +76,16 @@ class Settings:
     """Reviewed messages of one client that an intent is taught with, at most."""
     client_percent: int = 20
     """The same as a share of the intent's other examples, in percent; five always count."""
+    retrain_every: int = 0
+    """Hours between two retrainings of every app inside the service; 0: none."""
+    auto_promote: bool = False
+    """Whether what these retrainings made goes into service when it passes the gate."""
+    fewest_reviews: int = 20
+    """New reviews below which a retraining does nothing."""
+    keep_versions: int = 10
+    """Model versions kept of each app, besides those that were ever in service."""
+    shadow: bool = False
+    """Let a challenger read live messages beside the champion, without answering."""
     log_level: str = "info"
     """debug, info, warning, error or critical."""
     redactor: str = "builtin"
@@ -103,6 +113,9 @@ class Settings:
             ("generator_timeout", 1, 300),
             ("client_examples", 1, 100_000),
             ("client_percent", 0, 100),
+            ("retrain_every", 0, 8760),
+            ("fewest_reviews", 1, 1_000_000),
+            ("keep_versions", 1, 100_000),
         ):
             value = getattr(self, name)
             if not least <= value <= most:

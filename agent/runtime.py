@@ -33,6 +33,7 @@ from agent.model.serving import open_version
 from agent.names import check_feedback
 from agent.progress import Bar
 from agent.redaction import make_redactor
+from agent.shadow import Shadow
 from agent.store import Store
 from agent.text import clean
 from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply, Route
@@ -72,10 +73,13 @@ class Agent:
         self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
         self.training: dict[str, Training] = {}
         """By app; kept by whoever trains beside the service."""
+        self.refused: dict[str, str] = {}
+        """By app, the champion that could not be served; the version before it goes on."""
         self.opened = time.time_ns()
         """Nanoseconds since 1970; no file of an app was read before."""
         self.redactor = make_redactor(settings.redactor)
         self.generator = Generator(settings, self.redactor) if settings.generator_url else None
+        self.shadow = Shadow(self.engine, store.file, backbone, tuple(apps)) if settings.shadow else None
         self._apps = dict(apps)
         # One conversation answers one message at a time. Conversations share these locks by hash; a turn holds its
         # lock while the model reads, so there are many, that two conversations seldom wait for each other.
@@ -120,17 +124,25 @@ class Agent:
             agent.opened = opened
             for name in apps:
                 agent.load_champion(name)
+            if agent.shadow is not None:
+                agent.shadow.start()
         except BaseException:
             store.close()
             raise
         return agent
 
     def load_champion(self, app: str) -> None:
-        """Serve the version that the alias ``champion`` names. Raises ModelError if there is none."""
+        """Serve the version that the alias ``champion`` names. Raises ModelError if there is none, or if it is damaged
+        or does not read as when it was saved; the one in service then goes on."""
         folder = ModelRegistry(self.settings.data, app).champion()
         if folder is None:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
-        self.engine.swap(app, open_version(folder, self.backbone))
+        try:
+            self.engine.swap(app, open_version(folder, self.backbone))
+        except ModelError:
+            self.refused[app] = folder.name
+            raise
+        self.refused.pop(app, None)
 
     def reload(self, app: str) -> None:
         """Take up an app's files as they are now; turns that are under way end with what they began with.
@@ -143,6 +155,8 @@ class Agent:
 
     def close(self) -> None:
         """Finish what waits and close the database."""
+        if self.shadow is not None:
+            self.shadow.close()
         self.engine.close()
         if self.generator is not None:
             self.generator.close()
@@ -252,6 +266,8 @@ class Agent:
                 latency,
             )
             self.inbox.settle(tracker, held)
+        if self.shadow is not None:
+            self.shadow.offer(app.domain.name, reply.message_id, prediction.text)
         log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, self.redactor.redact(text))
         return reply
 
@@ -333,6 +349,7 @@ class Agent:
             "passages": {name: len(app.index) for name, app in self._apps.items()},
             # A failure's reason may name files of ours: the log has it.
             "training": {name: asdict(training) for name, training in dict(self.training).items()},
+            "refused": dict(self.refused),
             "waiting": state.waiting,
             "queue_limit": self.settings.queue_limit,
         }

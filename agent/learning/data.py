@@ -50,6 +50,15 @@ class Dataset:
                 kept[i] = e
         return Dataset(tuple(kept[i] for i in sorted(kept)))
 
+    def kinds(self) -> dict[str, int]:
+        """Examples of each kind; one example may be of several."""
+        return {
+            "in_scope": len(self.in_scope),
+            "out_of_scope": len(self.out_of_scope),
+            "sentiment": len(self.feelings),
+            "questions": len(self.questions),
+        }
+
     @property
     def in_scope(self) -> list[Example]:
         return [e for e in self.examples if e.intent is not None]
@@ -134,13 +143,22 @@ def _join(found: dict[str, Example], new: Example, where: str) -> None:
     )
 
 
-def training_rows(dataset: Dataset, intents: Sequence[str], passages_of: Mapping[str, Sequence[int]]) -> list[Row]:
+def training_rows(
+    dataset: Dataset,
+    intents: Sequence[str],
+    passages_of: Mapping[str, Sequence[int]],
+    wrong: Sequence[tuple[str, str]] = (),
+) -> list[Row]:
     """Examples as rows for the heads ``intent``, ``sentiment`` and the document matrix.
 
-    ``passages_of`` gives, for a document's id, its rows in the matrix. Raises TrainingError if an example names an
-    intent or a document that there is none of.
+    ``passages_of`` gives, for a document's id, its rows in the matrix; ``wrong`` are texts with the id of a document
+    that does not answer them. Raises TrainingError if an example names an intent or a document that there is none of.
     """
     at = {name: i for i, name in enumerate(intents)}
+    wrong_of: dict[str, set[int]] = {}
+    for text, document in wrong:
+        wrong_of.setdefault(text_key(text), set()).update(passages_of.get(document, ()))
+    texts = {text_key(e.text) for e in dataset.examples}
     rows = []
     for e in dataset.examples:
         labels: dict[str, int] = {}
@@ -156,5 +174,8 @@ def training_rows(dataset: Dataset, intents: Sequence[str], passages_of: Mapping
             labels[SENTIMENT] = SENTIMENTS.index(e.sentiment)
         if e.document is not None and e.document not in passages_of:
             raise TrainingError(f"Question '{e.text[:60]}' names the unknown article '{e.document}'.")
-        rows.append(Row(e.text, labels, tuple(passages_of[e.document]) if e.document else ()))
-    return rows
+        right = tuple(passages_of[e.document]) if e.document else ()
+        rows.append(Row(e.text, labels, right, tuple(sorted(wrong_of.get(text_key(e.text), set()) - set(right)))))
+    # Of some texts nothing is known but what does not answer them.
+    others = {text_key(text): text for text, _ in wrong if text_key(text) not in texts}
+    return rows + [Row(text, wrong_documents=tuple(sorted(wrong_of[key]))) for key, text in others.items()]

@@ -1,6 +1,7 @@
-"""How good a model is on a test split: every head is measured and the figures go into a Report.
+"""How good a model is on a test split: every head is measured, and the figures go into a Report and its Outcomes.
 
-It knows nothing of apps, files or terminals; ``agent.learning.report`` shows the Report.
+It knows nothing of apps, files or terminals; ``agent.learning.report`` shows the Report, ``agent.learning.gate`` holds
+two models against each other.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from agent.learning.figures import (
     Confusion,
     CurvePoint,
     LabelFigures,
+    Measured,
+    Outcomes,
     RankingFigures,
     ReliabilityBin,
     Report,
@@ -29,6 +32,7 @@ from agent.learning.figures import (
 from agent.learning.registry import now
 from agent.model.multitask import INTENT, QUERY, SENTIMENT, MultiTaskModel
 from agent.model.scope import ScopeScorer
+from agent.types import Example
 
 __all__ = [
     "Report",
@@ -36,6 +40,7 @@ __all__ = [
     "classifier_report",
     "evaluate_model",
     "expected_calibration_error",
+    "measure_model",
     "reciprocal_ranks",
     "reliability_bins",
 ]
@@ -56,6 +61,13 @@ SCOPE = "scope"
 def evaluate_model(
     model: MultiTaskModel, test: Dataset, documents: Mapping[str, Matrix], progress: Progress | None = None
 ) -> Report:
+    """The figures alone of ``measure_model``."""
+    return measure_model(model, test, documents, progress).report
+
+
+def measure_model(
+    model: MultiTaskModel, test: Dataset, documents: Mapping[str, Matrix], progress: Progress | None = None
+) -> Measured:
     """Measure every head of a model on a test split.
 
     ``documents`` gives, by document id, the frozen unit vectors of its passages, (P, D) with P > 0.
@@ -89,16 +101,17 @@ def evaluate_model(
         names, best = model.labels(INTENT), read[INTENT][rows[INTENT]].argmax(1)
         understood = [names[b] == examples[i].intent for b, i in zip(best, rows[INTENT], strict=True)]
         scope = _scope_report(read[SCOPE][rows[INTENT]], read[SCOPE][rows[SCOPE]], np.array(understood))
-    retrieval = None
+    retrieval, inverse = None, np.empty(0)
     if QUERY in read and known:
         frozen = _frozen(model, [e.text for e in known], tick)
         right = [str(e.document) for e in known]
+        inverse = _inverse_ranks(read[QUERY][rows[QUERY]], documents, right)
         lacking = sorted({str(e.document) for e in test.questions if e.document not in documents})
         retrieval = RetrievalReport(
             count=len(known),
             documents=len(documents),
-            query=_ranking(read[QUERY][rows[QUERY]], documents, right),
-            frozen=_ranking(frozen, documents, right),
+            query=_ranking(inverse),
+            frozen=_ranking(_inverse_ranks(frozen, documents, right)),
             unknown=tuple(lacking),
         )
     counts = {
@@ -111,7 +124,36 @@ def evaluate_model(
         "passages": sum(len(vectors) for vectors in documents.values()),
     }
     seconds = time.monotonic() - began
-    return Report(model.version, now(), seconds, counts, parts[INTENT], parts[SENTIMENT], scope, retrieval)
+    report = Report(model.version, now(), seconds, counts, parts[INTENT], parts[SENTIMENT], scope, retrieval)
+    return Measured(report, _outcomes(model, examples, rows, read, inverse))
+
+
+def _outcomes(
+    model: MultiTaskModel,
+    examples: Sequence[Example],
+    rows: Mapping[str, Sequence[int]],
+    read: Mapping[str, Matrix],
+    inverse: NDArray[np.float64],
+) -> Outcomes:
+    """``rows`` and ``read`` as in ``measure_model``; ``inverse`` are the questions' inverse ranks."""
+    felt: tuple[bool, ...] = ()
+    if SENTIMENT in read:
+        names, best = model.labels(SENTIMENT), read[SENTIMENT].argmax(1)
+        felt = tuple(names[best[i]] == examples[i].sentiment for i in rows[SENTIMENT])
+    if INTENT not in read:
+        return Outcomes(feelings=felt, ranks=tuple(inverse.tolist()))
+    names, probabilities = model.labels(INTENT), read[INTENT][rows[INTENT]]
+    scores = read.get(SCOPE)
+    return Outcomes(
+        texts=tuple(examples[i].text for i in rows[INTENT]),
+        true=tuple(str(examples[i].intent) for i in rows[INTENT]),
+        predicted=tuple(names[i] for i in probabilities.argmax(1)),
+        confidences=tuple(probabilities.max(1).tolist()),
+        inside=() if scores is None else tuple(scores[rows[INTENT]].tolist()),
+        outside=() if scores is None else tuple(scores[rows[SCOPE]].tolist()),
+        feelings=felt,
+        ranks=tuple(inverse.tolist()),
+    )
 
 
 def _read(model: MultiTaskModel, texts: Sequence[str], tick: Callable[[int], None]) -> dict[str, Matrix]:
@@ -279,10 +321,14 @@ def reciprocal_ranks(scores: Matrix, right: Sequence[Collection[int]], k: int = 
     return found
 
 
-def _ranking(queries: Matrix, documents: Mapping[str, Matrix], right: Sequence[str]) -> RankingFigures:
+def _inverse_ranks(queries: Matrix, documents: Mapping[str, Matrix], right: Sequence[str]) -> NDArray[np.float64]:
+    """One over the rank of each question's right document, 0 beyond the tenth; (N,)."""
     at = {name: i for i, name in enumerate(documents)}
     scores = np.stack([(queries @ vectors.T).max(1) for vectors in documents.values()], axis=1)  # (N, M)
-    inverse = reciprocal_ranks(scores, [(at[name],) for name in right], k=10).astype(float)
+    return reciprocal_ranks(scores, [(at[name],) for name in right], k=10).astype(float)
+
+
+def _ranking(inverse: NDArray[np.float64]) -> RankingFigures:
     # With one right document the ideal gain is 1, so nDCG is 1 / log2(1 + rank) (Järvelin and Kekäläinen 2002).
     gains = [1 / np.log2(1 + 1 / r) if r else 0.0 for r in inverse]
     return RankingFigures(float((inverse == 1).mean()), float(inverse.mean()), float(np.mean(gains)))

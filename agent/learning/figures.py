@@ -1,4 +1,7 @@
-"""Report: what was measured of one model on one test split. Plain data, ready for JSON; no torch here."""
+"""Report: what was measured of one model on one test split, and Outcomes: the same text by text.
+
+Plain data; no torch here. A Report is ready for JSON.
+"""
 
 from __future__ import annotations
 
@@ -139,6 +142,38 @@ class Report:
         """What ``to_dict`` gave. Raises ValueError naming a key that is unknown or missing."""
         report: Report = _build(cls, data)
         return report
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What one model made of each text of a test split, in the split's order: two models' are compared in pairs."""
+
+    texts: tuple[str, ...] = ()
+    """Those whose intent is known; the next three say what it is, what the model took it for and how surely, 0 to 1."""
+    true: tuple[str, ...] = ()
+    predicted: tuple[str, ...] = ()
+    confidences: tuple[float, ...] = ()
+    inside: tuple[float, ...] = ()
+    """Out-of-scope score of each of these texts, 0 to 1; empty if the model has no such score."""
+    outside: tuple[float, ...] = ()
+    """The same of the texts that are out of scope."""
+    feelings: tuple[bool, ...] = ()
+    """Of each text whose sentiment is known whether the model found it."""
+    ranks: tuple[float, ...] = ()
+    """Of each question whose document is known, one over the rank of that document; 0 beyond the tenth."""
+
+    @property
+    def right(self) -> tuple[bool, ...]:
+        """Of each text whether its intent was found."""
+        return tuple(t == p for t, p in zip(self.true, self.predicted, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One model on one test split."""
+
+    report: Report
+    outcomes: Outcomes
 
 
 def _build(kind: Any, value: Any) -> Any:

@@ -29,13 +29,14 @@ def fit(
     log_folder: Path | None = None,
     progress: Progress | None = None,
     every: int = 200,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> list[dict[str, float]]:
     """Train to the end and leave the best epoch's weights in the model.
 
     ``checkpoint`` is a folder that holds the state every ``every`` steps, after each epoch and on
     Ctrl-C; a later call with the same ``identity`` (of data and settings) goes on from it. It stays until
-    ``remove_checkpoint``, for the caller has yet to save what came of the run. Returns the validation
-    figures of each epoch.
+    ``remove_checkpoint``, for the caller has yet to save what came of the run. Once ``is_over`` the run ends after
+    the step at hand, measured as an epoch is. Returns the validation figures of each epoch.
 
     Raises KeyboardInterrupt again after having saved.
     """
@@ -73,6 +74,10 @@ def fit(
                 keeper.save(run, history, best)
             if step.ends_epoch and _has_stopped(history, run.settings.patience):
                 break
+            if is_over():
+                if not step.ends_epoch:
+                    end_epoch()
+                break
     except KeyboardInterrupt:
         keeper.save(run, history, best)
         raise
@@ -85,6 +90,21 @@ def fit(
     return history
 
 
+def is_finished(run: TrainingRun, history: list[dict[str, float]]) -> bool:
+    """Whether a run was not cut short: all epochs were done, or it had stopped for want of improvement."""
+    return run.done == run.total or _has_stopped(history, run.settings.patience)
+
+
+def score(figures: dict[str, float]) -> float:
+    """The one number by which epochs and candidates are compared: the mean of the validation figures."""
+    return sum(figures.values()) / len(figures) if figures else 0.0
+
+
+def best_epoch(history: list[dict[str, float]]) -> int:
+    """Number of the best epoch, from 1; a later one wins a tie, having seen more data."""
+    return max(range(len(history)), key=lambda i: (score(history[i]), i)) + 1
+
+
 def remove_checkpoint(folder: Path) -> None:
     """Forget a run that has ended, or is not to be gone on with."""
     (folder / "checkpoint.json").unlink(missing_ok=True)
@@ -92,22 +112,13 @@ def remove_checkpoint(folder: Path) -> None:
         file.unlink()
 
 
-def _score(figures: dict[str, float]) -> float:
-    return sum(figures.values()) / len(figures) if figures else 0.0
-
-
-def _best_epoch(history: list[dict[str, float]]) -> int:
-    """Number of the best epoch, from 1; a later one wins a tie, having seen more data."""
-    return max(range(len(history)), key=lambda i: (_score(history[i]), i)) + 1
-
-
 def _is_best(history: list[dict[str, float]]) -> bool:
-    return _best_epoch(history) == len(history)
+    return best_epoch(history) == len(history)
 
 
 def _has_stopped(history: list[dict[str, float]], patience: int) -> bool:
     """Whether as many epochs as ``patience`` went by without a better figure."""
-    return bool(history) and len(history) - _best_epoch(history) >= patience
+    return bool(history) and len(history) - best_epoch(history) >= patience
 
 
 def _weights(run: TrainingRun) -> dict[str, Tensor]:

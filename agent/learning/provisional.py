@@ -17,6 +17,7 @@ from agent.learning.data import Dataset
 from agent.learning.probe import fit_probe
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import calibrate_intents, calibrate_sentiment, require_examples, save_version
+from agent.learning.start import with_intents
 from agent.model.adapters import AdapterConfig
 from agent.model.backbone import Backbone
 from agent.model.bulk import read_all
@@ -74,7 +75,7 @@ def probe_version(
     Raises TrainingError if an intent has too few examples.
     """
     require_examples(dataset, intents)
-    model = _with_intents(base, intents)
+    model = with_intents(base, intents)
     train_set, held_out = dataset.split()
     readings = _Readings(model, memory)
     readings.add(INTENT, [e.text for e in (*dataset.in_scope, *held_out.out_of_scope)])
@@ -85,17 +86,6 @@ def probe_version(
         _refit(model, readings, SENTIMENT, {e.text: e.sentiment for e in train_set.feelings if e.sentiment})
         calibrate_sentiment(model, held_out, readings.read)
     return save_version(registry, model, dataset, {PROVISIONAL: True})
-
-
-def _with_intents(base: MultiTaskModel, intents: Sequence[str]) -> MultiTaskModel:
-    """``base`` anew, its intent head without weights for the labels ``intents``, everything else as it is."""
-    heads = {**base.spec.heads, INTENT: HeadSpec("intent", tuple(intents))}
-    model = MultiTaskModel(base.backbone, ModelSpec(heads, base.spec.adapter)).eval()
-    model.encoder.load_adapter_state(base.encoder.adapter_state())
-    kept = {n: t for n, t in base.heads.state_dict().items() if not n.startswith(f"{INTENT}.classifier.")}
-    model.heads.load_state_dict(kept, strict=False)
-    model.temperatures = {name: value for name, value in base.temperatures.items() if name != INTENT}
-    return model
 
 
 def _refit(model: MultiTaskModel, readings: _Readings, head: str, known: Mapping[str, str]) -> None:

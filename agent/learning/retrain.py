@@ -1,4 +1,7 @@
-"""The job that makes a model version of an app: collect, train, calibrate, save."""
+"""Makes a model version of an app: trains, calibrates, saves.
+
+It collects nothing and promotes nothing (see ``agent.teach`` and ``agent.retraining``).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -18,20 +21,21 @@ from numpy.typing import NDArray
 from agent.errors import TrainingError
 from agent.learning.calibrate import Read, fit_intent, fit_temperature
 from agent.learning.data import Dataset, training_rows
-from agent.learning.fit import Progress, fit, remove_checkpoint
-from agent.learning.probe import fit_probe
+from agent.learning.fit import Progress, best_epoch, fit, is_finished, remove_checkpoint
 from agent.learning.registry import ModelRegistry, now
+from agent.learning.start import start_from_probes, take_over_intents, with_intents
 from agent.learning.train import Row, TrainingRun, TrainingSet, TrainSettings
 from agent.model.adapters import AdapterConfig, Method
 from agent.model.backbone import Backbone
-from agent.model.heads import IntentHead
 from agent.model.multitask import INTENT, QUERY, SENTIMENT, HeadSpec, ModelSpec, MultiTaskModel
-from agent.model.storage import save_model
+from agent.model.storage import load_model, save_model
 from agent.model.tokens import plain_numbers
+from agent.text import text_key
 from agent.types import SENTIMENTS
 
 Vectors = NDArray[np.float32]
 FEWEST_EXAMPLES = 2
+CONTINUED_EPOCHS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,18 @@ class Recipe:
 
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     settings: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=4))
+
+    def continued(self, adapter: AdapterConfig) -> Recipe:
+        """To go on with a model that has such an adapter already: fewer epochs, at half the rates, which leave what it
+        knows where it is."""
+        s = self.settings
+        gentle = dataclasses.replace(
+            s,
+            epochs=min(s.epochs, CONTINUED_EPOCHS),
+            learning_rate=s.learning_rate / 2,
+            head_learning_rate=s.head_learning_rate / 2,
+        )
+        return Recipe(adapter, gentle)
 
 
 RATES = {"lora": 1e-3, "dora": 1e-3, "adalora": 2e-3, "bottleneck": 1e-3, "full": 5e-5, "none": 0.0}
@@ -60,6 +76,28 @@ def recipe(
     return Recipe(adapter, TrainSettings(epochs=epochs, batch_size=batch_size, learning_rate=rate, seed=seed))
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model that was trained and calibrated, and is not saved yet."""
+
+    model: MultiTaskModel
+    recipe: Recipe
+    base: str | None
+    """The version whose weights it began with; None if it began with probes."""
+    history: list[dict[str, float]]
+    """Validation figures of each epoch."""
+    epochs: int
+    """Whole epochs done."""
+    finished: bool
+    """False if it was cut short."""
+    checkpoint: Path
+
+    @property
+    def best(self) -> dict[str, float]:
+        """Validation figures of the epoch whose weights it has; empty if nothing was held out."""
+        return self.history[best_epoch(self.history) - 1] if self.history else {}
+
+
 def train_version(
     registry: ModelRegistry,
     backbone: Backbone,
@@ -69,10 +107,29 @@ def train_version(
     recipe: Recipe,
     progress: Progress | None = None,
 ) -> Path:
-    """Train, calibrate and save the next version; it is not promoted.
+    """Train, calibrate and save the next version; it is not promoted. Arguments and errors as in ``train_model``."""
+    trained = train_model(registry, backbone, dataset, intents, documents, recipe, progress)
+    return save_trained(registry, trained, dataset)
 
-    ``documents`` gives the frozen vectors of each knowledge document's passages, (P, D). A run that was
-    interrupted with the same data and recipe, or killed before its version was saved, goes on where it stopped.
+
+def train_model(
+    registry: ModelRegistry,
+    backbone: Backbone,
+    dataset: Dataset,
+    intents: Sequence[str],
+    documents: Mapping[str, Vectors],
+    recipe: Recipe,
+    progress: Progress | None = None,
+    *,
+    base: Path | None = None,
+    wrong: Sequence[tuple[str, str]] = (),
+    is_over: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train and calibrate a model from probes, or from the version in the folder ``base``, whose adapter it keeps.
+
+    ``documents`` gives the frozen vectors of each knowledge document's passages, (P, D); ``wrong`` are texts with a
+    document that does not answer them. Once ``is_over`` it ends with the best so far. A run that was interrupted with
+    the same data and recipe, or killed before its version was saved, goes on where it stopped.
 
     Raises TrainingError if an intent has too few examples, or an example names what there is not.
     """
@@ -81,16 +138,22 @@ def train_version(
     passages_of = {d: [i for i, name in enumerate(ids) if name == d] for d in documents}
     matrix = np.concatenate([np.empty((0, backbone.dimension), np.float32), *documents.values()])
     train_set, held_out = dataset.split()
-    rows = training_rows(train_set, intents, passages_of)
-    spec = ModelSpec(_heads(intents, rows), recipe.adapter)
+    kept_out = {text_key(e.text) for e in held_out.examples}
+    rows = training_rows(train_set, intents, passages_of, [pair for pair in wrong if text_key(pair[0]) not in kept_out])
     torch.manual_seed(recipe.settings.seed)
     steps = -(-len(rows) // recipe.settings.batch_size) * recipe.settings.epochs
-    model = MultiTaskModel(backbone, spec, total_steps=steps)
     targets = backbone.encode([plain_numbers(row.text) for row in rows], prompt="query")
-    _start_from_probes(model, rows, targets)
+    if base is None:
+        model = MultiTaskModel(backbone, ModelSpec(_heads(intents, rows), recipe.adapter), total_steps=steps)
+        start_from_probes(model, rows, targets)
+    else:
+        before = load_model(base, backbone).eval()
+        model = with_intents(before, intents, _heads(intents, rows), steps)
+        take_over_intents(model, before, train_set)
     run = TrainingRun(model, TrainingSet(rows, targets, matrix), recipe.settings)
-    identity = _identity(dataset, intents, matrix, recipe, backbone)
-    checkpoint = registry.folder / "checkpoint"
+    start = None if base is None else base.name
+    identity = _identity(dataset, intents, matrix, recipe, backbone, start, wrong)
+    checkpoint = registry.folder / ("checkpoint" if base is None else "checkpoint-continued")
     history = fit(
         run,
         lambda: validation_figures(model, held_out, documents),
@@ -99,16 +162,26 @@ def train_version(
         log_folder=registry.folder / "tensorboard" / identity,
         progress=progress,
         every=50,
+        is_over=is_over,
     )
     calibrate_intents(model, train_set, held_out, model.read)
     calibrate_sentiment(model, held_out, model.read)
+    epochs = run.done // run.steps_an_epoch
+    return Trained(model, recipe, start, history, epochs, is_finished(run, history), checkpoint)
+
+
+def save_trained(registry: ModelRegistry, trained: Trained, dataset: Dataset) -> Path:
+    """Save the next version; it is not promoted. Returns its folder."""
+    settings = trained.recipe.settings
     record = {
-        "settings": dataclasses.asdict(recipe.settings),
-        "seed": recipe.settings.seed,
-        "figures": {"validation": history[-1] if history else {}, "epochs": history},
+        "settings": dataclasses.asdict(settings),
+        "seed": settings.seed,
+        "base": trained.base,
+        "epochs": {"done": trained.epochs, "planned": settings.epochs, "finished": trained.finished},
+        "figures": {"validation": trained.best, "epochs": trained.history},
     }
-    folder = save_version(registry, model, dataset, record)
-    remove_checkpoint(checkpoint)
+    folder = save_version(registry, trained.model, dataset, record)
+    remove_checkpoint(trained.checkpoint)
     return folder
 
 
@@ -117,7 +190,13 @@ def save_version(registry: ModelRegistry, model: MultiTaskModel, dataset: Datase
     train_set, held_out = dataset.split()
     folder = registry.next_folder()
     model.version = folder.name
-    data = {"hash": dataset.hash(), "train": len(train_set.examples), "validation": len(held_out.examples)}
+    data = {
+        "hash": dataset.hash(),
+        "train": len(train_set.examples),
+        "validation": len(held_out.examples),
+        "kinds": dataset.kinds(),
+        "intents": dict(sorted(Counter(str(e.intent) for e in dataset.in_scope).items())),
+    }
     kept = {"app": registry.app, "created": now(), "data": data, **record}
     save_model(model, folder, memory=train_set.in_scope, record=kept)
     return folder
@@ -189,16 +268,16 @@ def _heads(intents: Sequence[str], rows: Sequence[Row]) -> dict[str, HeadSpec]:
     return heads | {QUERY: HeadSpec("query")}
 
 
-def _start_from_probes(model: MultiTaskModel, rows: Sequence[Row], targets: Vectors) -> None:
-    for name, head in model.heads.items():
-        if isinstance(head, IntentHead):
-            own = [i for i, row in enumerate(rows) if row.labels.get(name, -1) >= 0]
-            labels = [rows[i].labels[name] for i in own]
-            head.start_from(*fit_probe(targets[own], labels, len(model.labels(name))))
-
-
-def _identity(dataset: Dataset, intents: Sequence[str], documents: Vectors, recipe: Recipe, backbone: Backbone) -> str:
-    parts = [dataset.hash(), list(intents), dataclasses.asdict(recipe), backbone.hash]
+def _identity(
+    dataset: Dataset,
+    intents: Sequence[str],
+    documents: Vectors,
+    recipe: Recipe,
+    backbone: Backbone,
+    base: str | None,
+    wrong: Sequence[tuple[str, str]],
+) -> str:
+    parts = [dataset.hash(), list(intents), dataclasses.asdict(recipe), backbone.hash, base, list(wrong)]
     digest = hashlib.sha256(json.dumps(parts).encode())
     digest.update(documents.tobytes())
     return digest.hexdigest()[:16]

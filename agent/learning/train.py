@@ -44,6 +44,8 @@ class TrainSettings:
     pairs: float = 3.0
     """Weight of finding the right document among all, where it is known."""
     pair_temperature: float = 0.05
+    wrong_pairs: float = 5.0
+    """How many documents one counts as that a person called wrong, where the right one is looked for."""
     outliers: float = 0.5
     """Weight of the uniform target for out-of-scope texts."""
     clip: float = 1.0
@@ -63,6 +65,8 @@ class Row:
     """By classifier head; UNIFORM for an out-of-scope text."""
     documents: tuple[int, ...] = ()
     """Rows of the document matrix that answer the text."""
+    wrong_documents: tuple[int, ...] = ()
+    """Rows that do not answer it, as a person said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +212,28 @@ class TrainingRun:
         return losses
 
     def _pair_loss(self, rows: list[int], query: Tensor) -> dict[str, Tensor]:
-        known = [(i, self.data.rows[row].documents) for i, row in enumerate(rows) if self.data.rows[row].documents]
+        """Minus log of the share of the right documents among all; a wrong one counts several times. Of a text whose
+        right document is not known, all but the wrong ones are right."""
+        known = [(i, self.data.rows[row]) for i, row in enumerate(rows) if self._in_pairs(self.data.rows[row])]
         if not known or self.settings.pairs == 0:
             return {}
         cosines = query[[i for i, _ in known]] @ self.documents.T / self.settings.pair_temperature  # (P, M)
         right = torch.full_like(cosines, -torch.inf)
-        for i, (_, documents) in enumerate(known):
-            right[i, list(documents)] = 0
-        found = torch.logsumexp(cosines + right, 1) - torch.logsumexp(cosines, 1)
+        weight = torch.zeros_like(cosines)
+        for i, (_, row) in enumerate(known):
+            wrong = list(row.wrong_documents)
+            weight[i, wrong] = math.log(self.settings.wrong_pairs)
+            if row.documents:
+                right[i, list(row.documents)] = 0
+            else:
+                right[i] = 0
+                right[i, wrong] = -torch.inf
+        found = torch.logsumexp(cosines + right, 1) - torch.logsumexp(cosines + weight, 1)
         return {"pairs": -self.settings.pairs * found.sum() / len(rows)}
+
+    def _in_pairs(self, row: Row) -> bool:
+        """Whether a document is known for the text, or one that is wrong and leaves others to be right."""
+        return bool(row.documents) or 0 < len(row.wrong_documents) < len(self.documents)
 
     def state(self) -> dict[str, Tensor]:
         """All that is needed to go on after this step: weights, optimizer, generator, step number."""

@@ -84,6 +84,11 @@ class InferenceEngine:
         with self._changed:
             self._models[app] = model
 
+    def drop(self, app: str) -> None:
+        """Let go of a model under whose name nobody asks any more: nothing may wait for it."""
+        with self._changed:
+            self._models.pop(app, None)
+
     def submit(self, app: str, texts: Sequence[str], gone: Gone | None = None) -> Future[list[Prediction]]:
         """Queue texts; the future gives their Predictions in order.
 

@@ -1,8 +1,8 @@
 """A model version on disk: an immutable folder of safetensors and JSON.
 
     manifest.json       heads and labels, adapter, backbone hash, data hash, settings, seed, figures,
-                        library versions, temperatures, weights of the neighbours' votes, scope settings, sha256
-                        of every other file
+                        library versions, temperatures, weights of the neighbours' votes, scope settings, the
+                        canary, sha256 of every other file
     adapter.safetensors the adapter's tensors
     heads.safetensors   the heads' tensors
     memory.safetensors  query vectors, intent features and intents of the training examples
@@ -30,6 +30,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 
 from agent.errors import ModelError
+from agent.model import canary
 from agent.model.adapters import AdapterConfig
 from agent.model.backbone import Backbone
 from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
@@ -81,7 +82,8 @@ def save_model(
         "temperatures": model.temperatures,
         "votes": {name: vote.weight for name, vote in model.votes.items()},
         "scopes": {name: scope.settings() for name, scope in model.scopes.items()},
-        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "libraries": library_versions(),
+        "canary": canary.record(model, memory),
         **(record or {}),
         "sha256": {file.name: sha256_file(file) for file in sorted(aside.iterdir())},
     }
@@ -90,6 +92,11 @@ def save_model(
         _sync(file)
     os.replace(aside, folder)
     _sync(folder.parent)
+
+
+def library_versions() -> dict[str, str]:
+    """Of the libraries that weights depend on."""
+    return {name: metadata.version(name) for name in LIBRARIES}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

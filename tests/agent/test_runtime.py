@@ -264,6 +264,25 @@ def test_a_model_of_another_backbone_is_refused(settings: Settings, tmp_path: Pa
         Agent.open(settings, backbone=other, only="library")
 
 
+def test_a_champion_that_does_not_read_as_it_did_is_refused_and_the_old_one_goes_on(
+    agent: Agent, settings: Settings
+) -> None:
+    registry = ModelRegistry(settings.data, "library")
+    other = registry.next_folder()
+    shutil.copytree(registry.version_folder("1"), other)
+    manifest = json.loads((other / "manifest.json").read_text())
+    changed = manifest | {"version": other.name, "temperatures": {"intent": 50.0, "sentiment": 1.0}}
+    (other / "manifest.json").write_text(json.dumps(changed))
+    registry.promote(other.name)
+    with pytest.raises(ModelError, match="otherwise than when it was saved"):
+        agent.load_champion("library")
+    assert agent.reply(say(agent, "when do you open")).model_version == "1"
+    assert agent.ready()[1]["refused"] == {"library": "2"}
+    registry.rollback(who="ann", why="it is damaged")
+    agent.load_champion("library")
+    assert agent.ready()[1]["refused"] == {}
+
+
 def test_a_damaged_index_is_built_anew(settings: Settings, tiny: Backbone, caplog: pytest.LogCaptureFixture) -> None:
     for file in (settings.data / "index" / "library").rglob("*.faiss"):
         file.write_bytes(b"nonsense")

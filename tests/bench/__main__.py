@@ -21,6 +21,7 @@ NAMES = (
     "bankfaqs",
     "calibration",
     "label_errors",
+    "gate",
     "support",
     "conversations",
     "grounding",
