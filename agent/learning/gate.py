@@ -142,11 +142,6 @@ def judge(champion: Figures, challenger: Figures, settings: GateSettings | None 
     return Verdict(passed, tuple(reasons or _findings(comparisons)), tuple(comparisons))
 
 
-def compared(champion: Measured, challenger: Measured, texts: str = "frozen") -> list[Comparison]:
-    """The figures of two versions side by side, without a verdict."""
-    return list(_compared(texts, champion.outcomes, challenger.outcomes, GateSettings()))
-
-
 def _gaps(champion: Figures, challenger: Figures, settings: GateSettings) -> Iterator[str]:
     """What makes a comparison impossible, or unfair from the start."""
     before, now = champion.frozen.outcomes, challenger.frozen.outcomes
