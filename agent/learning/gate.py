@@ -142,11 +142,6 @@ def judge(champion: Figures, challenger: Figures, settings: GateSettings | None 
     return Verdict(passed, tuple(reasons or _findings(comparisons)), tuple(comparisons))
 
 
-def compared(champion: Measured, challenger: Measured, texts: str = "frozen") -> list[Comparison]:
-    """The figures of two versions side by side, without a verdict."""
-    return list(_compared(texts, champion.outcomes, challenger.outcomes, GateSettings()))
-
-
 def _gaps(champion: Figures, challenger: Figures, settings: GateSettings) -> Iterator[str]:
     """What makes a comparison impossible, or unfair from the start."""
     before, now = champion.frozen.outcomes, challenger.frozen.outcomes
@@ -274,9 +269,12 @@ def _resampled(
 
 
 def _unfinished(training: Training | None, comparisons: Sequence[Comparison]) -> list[str]:
-    """A run that was cut short gets no benefit of the doubt: it must be level on the frozen set."""
+    """A run that was cut short gets no benefit of the doubt: it must have come half the way, and be level on the frozen
+    set."""
     if training is None or training.finished:
         return []
+    if 2 * training.epochs < training.planned:
+        return [f"Its training was cut short after {training.epochs} of {training.planned} epochs, not even half."]
     return [
         f"Its training was cut short after {training.epochs} of {training.planned} epochs, so it has to be level, "
         f"and {_figures(c)}."

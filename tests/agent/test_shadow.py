@@ -70,7 +70,7 @@ def test_a_challenger_reads_along_without_answering(agent: Agent, shadow: Shadow
 
 def test_differences_are_shown_with_their_texts_and_by_intent(agent: Agent) -> None:
     book = ShadowBook(agent.store.file)
-    for text, other in (("when do you open", "fines"), ("are you open", "hours"), ("where is my book", None)):
+    for text, other in (("when do you open", "fines"), ("are you open", None), ("where is my book", None)):
         reply = agent.reply(Message(APP, text, "ann"))
         [read] = agent.predict(APP, [text])
         [first, *rest] = read.intents
@@ -87,7 +87,8 @@ def test_differences_are_shown_with_their_texts_and_by_intent(agent: Agent) -> N
         "hours",
         "fines",
     )
-    assert summary.intents[0] == {"intent": "hours", "messages": 2, "agreed": 1}
+    first_row = summary.intents[0]
+    assert (first_row["intent"], first_row["messages"] - first_row["agreed"]) == ("hours", 1)
     assert book.summary(APP, "9").messages == 0
 
 

@@ -159,9 +159,11 @@ def test_a_new_intent_is_no_loss_and_one_that_was_taken_out_none_either() -> Non
 
 
 def test_a_training_that_was_cut_short_has_to_be_level() -> None:
-    cut = Training(TRAINING.intents, KINDS, 1, 4, finished=False)
+    early = Training(TRAINING.intents, KINDS, 1, 4, finished=False)
+    assert "after 1 of 4 epochs, not even half" in against(figures(outcomes(), training=early)).reasons[0]
+    cut = Training(TRAINING.intents, KINDS, 2, 4, finished=False)
     verdict = against(figures(outcomes(wrong=range(0, 27)), training=cut))
-    assert "cut short after 1 of 4 epochs" in verdict.reasons[0]
+    assert "cut short after 2 of 4 epochs" in verdict.reasons[0]
     assert against(figures(outcomes(wrong=range(0, 27)))).passed
     assert against(figures(outcomes(wrong=range(0, 23)), training=cut)).passed
 
