@@ -34,8 +34,8 @@ def candidates(file: DataFile, app: str, most: int = MOST) -> list[Candidate]:
     rows = file.read(
         "SELECT p.message_id, u.conversation_id, u.text, u.created_at, p.intents, p.out_of_scope, "
         "p.out_of_scope_threshold, p.sentiment, r.kind AS route, r.reason "
-        "FROM predictions p JOIN messages u ON u.turn = p.message_id AND u.role = 'user' "
-        "JOIN conversations c ON c.id = u.conversation_id JOIN routes r ON r.message_id = p.message_id "
+        "FROM conversations c JOIN messages u ON u.conversation_id = c.id AND u.role = 'user' "
+        "JOIN predictions p ON p.message_id = u.turn JOIN routes r ON r.message_id = u.turn "
         "WHERE c.app = ? ORDER BY u.rowid DESC LIMIT ?",
         [app, most],
     )
