@@ -67,7 +67,7 @@ class Settings:
     secure_cookies: bool = False
     """Send cookies over HTTPS only; set it when a proxy in front speaks HTTPS."""
     accept_corrections: bool = False
-    """Learn from intents that clients name for their own messages, without a review; few of each client count."""
+    """Learn without a review from an intent that two clients name for nearly the same message."""
     client_examples: int = 20
     """Reviewed messages of one client that an intent is taught with, at most."""
     client_percent: int = 20
