@@ -22,8 +22,8 @@ from agent.types import Example, StoredReview
 ROLLING_SHARE = 0.2
 """Of the conversations with reviews, for the rolling test set."""
 CLAIMS_OF_ONE_CLIENT = 5
-"""Corrections that nobody reviewed count no more than so often for one client, over all intents; and none counts that no
-second client makes, for a single wrong example can cost a small intent more than three points of recall."""
+"""Corrections that nobody reviewed count no more than so often for one client, over all intents. None counts that no
+second client makes: a single wrong example can cost a small intent more than three points of recall."""
 ALWAYS_OF_ONE_CLIENT = 5
 """Reviewed examples that one client may give to an intent, however few others it has."""
 
