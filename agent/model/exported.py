@@ -39,7 +39,7 @@ class ExportedModel:
         self.version = card.version
         self.temperatures = card.temperatures
         self.votes = card.votes
-        self.scopes = card.scopes
+        self.scopes = {head: scope.lean() for head, scope in card.scopes.items()}
         self.backbone = backbone
         self._heads = card.spec.heads
         self.graph = graph

@@ -14,7 +14,8 @@ from agent.learning.calibrate import (
 )
 from agent.model.backbone import Backbone
 from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel, Outputs
-from agent.model.scope import nearest, strangeness
+from agent.model.neighbours import nearest
+from agent.model.scope import strangeness
 
 
 def test_the_temperature_undoes_overconfidence() -> None:
@@ -37,7 +38,8 @@ def test_strangeness_grows_away_from_what_is_known() -> None:
 def test_nearest_gives_the_best_first_and_survives_few_known() -> None:
     known = np.array([[1, 0], [0, 1]], np.float32)
     found = nearest(np.array([[0.6, 0.8]], np.float32), known, k=3)
-    assert found.tolist() == [[pytest.approx(0.8), pytest.approx(0.6)]]
+    assert found.cosines.tolist() == [[pytest.approx(0.8), pytest.approx(0.6)]]
+    assert found.rows.tolist() == [[1, 0]]
 
 
 def test_the_threshold_loses_no_more_than_its_budget() -> None:
