@@ -21,7 +21,7 @@ EXAMPLES = 3000
 
 
 def save_version(backbone: Backbone, data: Path, app: str, seed: int = 0) -> Path:
-    """A version below ``data`` with an adapter, the three heads, a vote, and a scope scorer with the weights that an app begins with."""
+    """A version below ``data`` with an adapter, the three heads, a vote, and a scorer with the default weights."""
     torch.manual_seed(seed)
     heads = {
         "intent": HeadSpec("intent", tuple(f"intent {i}" for i in range(INTENTS))),

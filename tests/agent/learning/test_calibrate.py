@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from agent.learning.calibrate import (
 from agent.model.backbone import Backbone
 from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel, Outputs
 from agent.model.neighbours import nearest
-from agent.model.scope import strangeness
+from agent.model.scope import ScopeScorer, strangeness
 
 
 def test_the_temperature_undoes_overconfidence() -> None:
@@ -33,6 +35,22 @@ def test_strangeness_grows_away_from_what_is_known() -> None:
     near_parts = strangeness(sure, known[:1], known[:1], known, known)
     far_parts = strangeness(unsure, far, far, known, known)
     assert (far_parts > near_parts).all()
+
+
+def test_a_score_is_the_same_with_neighbours_found_before_and_without_features_that_do_not_count() -> None:
+    rng = np.random.default_rng(0)
+    known, texts = (rng.normal(size=(n, 8)).astype(np.float32) for n in (40, 5))
+    known /= np.linalg.norm(known, axis=1, keepdims=True)
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
+    logits = rng.normal(size=(5, 3)).astype(np.float32)
+    even = (1.0,) * 4
+    scorer = ScopeScorer(known, known[::-1], even, even, (1.0, 0.0, 1.0, 0.0), 0.0)
+    wanted = scorer.score(logits, texts, texts)
+    assert scorer.score(logits, texts, texts, nearest(texts, known, 20)) == pytest.approx(wanted)
+    assert scorer.lean().features.size == 0
+    assert scorer.lean().score(logits, texts, texts).tolist() == wanted.tolist()
+    whole = replace(scorer, weights=even)
+    assert whole.lean() is whole
 
 
 def test_nearest_gives_the_best_first_and_survives_few_known() -> None:
