@@ -16,6 +16,7 @@ from agent.dialogue.router import HELD, NO_WORDS
 from agent.learning.groups import group
 from agent.learning.queue import Candidate
 from agent.model.memory import Memory
+from agent.model.neighbours import nearest
 from agent.text import text_key
 from agent.types import StoredReview
 
@@ -34,8 +35,8 @@ def candidates(file: DataFile, app: str, most: int = MOST) -> list[Candidate]:
     rows = file.read(
         "SELECT p.message_id, u.conversation_id, u.text, u.created_at, p.intents, p.out_of_scope, "
         "p.out_of_scope_threshold, p.sentiment, r.kind AS route, r.reason "
-        "FROM predictions p JOIN messages u ON u.turn = p.message_id AND u.role = 'user' "
-        "JOIN conversations c ON c.id = u.conversation_id JOIN routes r ON r.message_id = p.message_id "
+        "FROM conversations c JOIN messages u ON u.conversation_id = c.id AND u.role = 'user' "
+        "JOIN predictions p ON p.message_id = u.turn JOIN routes r ON r.message_id = u.turn "
         "WHERE c.app = ? ORDER BY u.rowid DESC LIMIT ?",
         [app, most],
     )
@@ -101,12 +102,8 @@ def compared(found: Sequence[Candidate], memory: Memory, queries: Matrix) -> lis
     names = [example.intent for example in memory.examples]
     votes: list[str | None] = [None] * len(found)
     if names:
-        k = min(NEIGHBOURS, len(names))
-        for start in range(0, len(found), 512):
-            cosines = queries[start : start + 512] @ memory.queries.T
-            near = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
-            for row, places in enumerate(near.tolist(), start):
-                votes[row] = Counter(names[place] for place in places).most_common(1)[0][0]
+        rows = nearest(queries, memory.queries, NEIGHBOURS).rows
+        votes = [Counter(names[place] for place in near).most_common(1)[0][0] for near in rows.tolist()]
     strange = [row for row, c in enumerate(found) if c.out_of_scope >= c.out_of_scope_threshold]
     groups = group([found[row].text for row in strange], queries[strange])
     drifting = {strange[place] for g in groups for place in g.rows}

@@ -71,7 +71,7 @@ class Settings:
     session_hours: int = 12
     """Hours after which everybody is."""
     accept_corrections: bool = False
-    """Learn from intents that clients name for their own messages, without a review; few of each client count."""
+    """Learn without a review from an intent that two clients name for nearly the same message."""
     client_examples: int = 20
     """Reviewed messages of one client that an intent is taught with, at most."""
     client_percent: int = 20

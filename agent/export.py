@@ -59,8 +59,8 @@ def answered(file: DataFile, app: str) -> list[Answered]:
         "SELECT b.id AS message_id, u.text AS said, b.text AS reply, coalesce((SELECT f.kind FROM feedback f "
         "WHERE f.message_id = b.id AND f.client_id = c.client_id AND f.kind IN ('up', 'down') "
         "ORDER BY f.id DESC LIMIT 1), '') AS judged "
-        "FROM messages b JOIN messages u ON u.turn = b.id AND u.role = 'user' "
-        "JOIN conversations c ON c.id = b.conversation_id WHERE c.app = ? AND b.role = 'bot' ORDER BY b.rowid",
+        "FROM conversations c JOIN messages u ON u.conversation_id = c.id AND u.role = 'user' "
+        "JOIN messages b ON b.id = u.turn WHERE c.app = ? ORDER BY b.rowid",
         [app],
     )
     return [Answered(**row) for row in rows]

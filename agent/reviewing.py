@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from agent.candidates import candidates, compared, outside
 from agent.database import DataFile
-from agent.learning.groups import SMALLEST, group
+from agent.learning.groups import MOST, SMALLEST, group
 from agent.learning.labels import Suggestion, label_errors
 from agent.learning.queue import BATCH, Candidate, Item, queue
 from agent.learning.reviewed import ReviewedData
@@ -54,7 +54,7 @@ class Wish:
 def group_wishes(file: DataFile, app: str, encode: Encode) -> list[Wish]:
     """Groups of out-of-scope messages of which enough were not reviewed yet, the largest first."""
     reviews = ReviewBook(file).reviews(app)
-    found = outside(candidates(file, app), reviews)
+    found = outside(candidates(file, app), reviews)[:MOST]
     texts = [candidate.text for candidate in found]
     groups = group(texts, encode(texts)) if texts else []
     done = {text_key(review.text) for review in reviews}

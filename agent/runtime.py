@@ -1,6 +1,6 @@
 """Agent: wires backbone, models, knowledge, dialogue and store of all apps; ``reply(Message) -> Reply``.
 
-All methods block and may be called from many threads; only the engine's thread runs a model.
+All methods block and may be called from many threads; the engine runs one model at a time.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ Vectors are NumPy arrays at run time; NumPy is imported for type checking alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -155,6 +155,7 @@ class Feedback:
     kind: FeedbackKind
     value: str = ""
     """The intent, the passage's id, the sentiment, or a mark from 1 to 5 (``csat``); empty for the other kinds."""
+    _: KW_ONLY
     reason: str = ""
     comment: str = ""
 

@@ -278,4 +278,4 @@ def _feedback(signal: str, client_id: str) -> Feedback:
     if not (known and isinstance(message_id, str) and isinstance(comment, str)):
         raise BadInputError("malformed", "The judgement cannot be read.")
     comment = clean(comment, MOST_COMMENT) if comment.strip() else ""
-    return Feedback(message_id, client_id, kind, reason, comment)
+    return Feedback(message_id, client_id, kind, reason=reason, comment=comment)

@@ -6,7 +6,9 @@ Knows the domain's slots and entities, nothing of intents or of the conversation
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, time
+from functools import lru_cache
 
 import dateparser
 from rapidfuzz import fuzz, process
@@ -97,8 +99,7 @@ def find_name(text: str, entity: Entity) -> str | None:
     that is near enough wins.
     """
     words = [w.casefold() for w in _WORD.findall(text)[:_MOST_WORDS]]
-    names = {_plain(name): value for value, others in entity.values.items() for name in (value, *others)}
-    longest = max((name.count(" ") + 1 for name in names), default=0)
+    names, longest = _names(tuple(entity.values.items()))
     best: tuple[float, int, str] | None = None
     for size in range(1, longest + 1):
         spans = {" ".join(words[i : i + size]) for i in range(len(words) - size + 1)}
@@ -116,6 +117,13 @@ def find_name(text: str, entity: Entity) -> str | None:
             if best is None or (hit[1], hit[0]) > (best[1], best[0]):
                 best = hit
     return best[2] if best else None
+
+
+@lru_cache(maxsize=1024)
+def _names(values: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[Mapping[str, str], int]:
+    """(every name as it is looked for -> its value, words of the longest) of an entity's values."""
+    names = {_plain(name): value for value, others in values for name in (value, *others)}
+    return names, max((name.count(" ") + 1 for name in names), default=0)
 
 
 def _plain(name: str) -> str:

@@ -80,5 +80,6 @@ def _judged(
             known = ~own
         weight, bias = fit_probe(vectors[known], given[known].tolist(), labels)
         by_probe = softmax(vectors[own] @ weight.numpy().T + bias.numpy(), 1.0)
-        found[own] = NeighbourVote(vectors[known], given[known], VOTE).blended(by_probe, vectors[own])
+        vote = NeighbourVote(vectors[known], given[known], VOTE)
+        found[own] = vote.blended(by_probe, vote.near(vectors[own]))
     return found

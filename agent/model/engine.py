@@ -1,8 +1,9 @@
-"""InferenceEngine: the sole owner of the loaded models, one thread that runs them in micro-batches.
+"""InferenceEngine: the sole owner of the loaded models; runs one micro-batch at a time.
 
-Requests wait in a bounded queue, tokenised by whoever brought them. The thread takes what waits for one app, up to
-the token budget; the model reads it sorted by length. It knows nothing of conversations, of files, or of what runs a
-model.
+Requests wait in a bounded queue, tokenised by whoever brought them. The engine's thread takes what waits for one app,
+up to the token budget; the model reads it sorted by length. A caller who waits for the answer in any case, and finds
+the engine idle, runs its own request as a batch instead of waking the thread. It knows nothing of conversations, of
+files, or of what runs a model.
 """
 
 from __future__ import annotations
@@ -69,6 +70,8 @@ class InferenceEngine:
         self._waiting = 0
         self._read = 0
         self._batches = 0
+        self._running = False
+        """Whether somebody runs a batch: the engine's thread or a caller, never both."""
         self._stopped = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
@@ -97,22 +100,43 @@ class InferenceEngine:
         Raises UnknownAppError, or BusyError if the queue is full. A single request larger than the
         whole queue is taken when nothing else waits.
         """
+        request = self._request(app, texts, gone)
+        with self._changed:
+            self._admit(request)
+            self._enqueue(request)
+        return request.future
+
+    def predict(self, app: str, texts: Sequence[str], gone: Gone | None = None) -> list[Prediction]:
+        """Wait for the Predictions of texts, in order. Raises as ``submit`` does, and CancelledError if ``gone`` came
+        true before the texts' turn."""
+        request = self._request(app, texts, gone)
+        with self._changed:
+            self._admit(request)
+            idle = not (self._running or self._queue)
+            if idle:
+                self._running = True
+                model = self._models[app]
+            else:
+                self._enqueue(request)
+        if idle:
+            self._run(model, [request])
+        return request.future.result()
+
+    def _request(self, app: str, texts: Sequence[str], gone: Gone | None) -> _Request:
         with self._changed:
             model = self._model(app)
         # Outside of the lock and of the engine's thread: this is the one time that a text is tokenised.
         tokens = model.tokens(texts)
-        request = _Request(app, texts, tokens, gone, sum(len(t) for t in tokens))
-        with self._changed:
-            if self._stopped or (self._waiting and self._waiting + len(texts) > self._limit):
-                raise BusyError(self._waiting)
-            self._waiting += len(texts)
-            self._queue.append(request)
-            self._changed.notify()
-        return request.future
+        return _Request(app, texts, tokens, gone, sum(len(t) for t in tokens))
 
-    def predict(self, app: str, texts: Sequence[str], gone: Gone | None = None) -> list[Prediction]:
-        """Queue texts and wait for their Predictions. Raises CancelledError if ``gone`` came true before that."""
-        return self.submit(app, texts, gone).result()
+    def _admit(self, request: _Request) -> None:
+        if self._stopped or (self._waiting and self._waiting + len(request.texts) > self._limit):
+            raise BusyError(self._waiting)
+        self._waiting += len(request.texts)
+
+    def _enqueue(self, request: _Request) -> None:
+        self._queue.append(request)
+        self._changed.notify()
 
     def version(self, app: str) -> str:
         """Version of the model that serves ``app`` now. Raises UnknownAppError."""
@@ -139,11 +163,12 @@ class InferenceEngine:
     def _serve(self) -> None:
         while True:
             with self._changed:
-                while not self._queue and not self._stopped:
+                while self._running or not (self._queue or self._stopped):
                     self._changed.wait()
                 if not self._queue:
                     return
                 requests = self._next_batch()
+                self._running = True
                 model = self._models[requests[0].app]
             self._run(model, requests)
 
@@ -159,6 +184,7 @@ class InferenceEngine:
         return batch
 
     def _run(self, model: Model, requests: list[_Request]) -> None:
+        """Run a batch, ``_running`` being claimed for it; whatever happens goes to the requests' futures."""
         for r in requests:
             if r.gone is not None and r.gone():
                 r.future.cancel()
@@ -175,6 +201,9 @@ class InferenceEngine:
             self._waiting -= sum(len(r.texts) for r in requests)
             self._read += len(texts)
             self._batches += 1
+            self._running = False
+            if self._queue or self._stopped:  # else the thread sleeps on: waking it costs as much as a caller saves
+                self._changed.notify()
         start = 0
         for r in live:
             if failure is not None:

@@ -107,7 +107,7 @@ def test_a_deleted_conversation_leaves_no_text_in_any_file(store: Store) -> None
             filler = "word " * ((37 * turn * number) % 1500)
             save(store, one, f"k{turn}-{number}", f"KEEPSAKE {filler}", asked="KEEPSAKE")
             save(store, other, f"g{turn}-{number}", f"SECRECY {filler}", asked="SECRECY")
-            store.add_feedback(Feedback(f"g{turn}-{number}", "c1", "down", "wrong", "SECRECY"))
+            store.add_feedback(Feedback(f"g{turn}-{number}", "c1", "down", reason="wrong", comment="SECRECY"))
 
     def left(word: bytes) -> int:
         return sum(file.read_bytes().count(word) for file in store.file.folder.glob(f"{FILE_NAME}*"))
@@ -243,7 +243,7 @@ def test_an_unknown_conversation_looks_like_anothers(store: Store) -> None:
 
 def test_feedback_is_kept_once_and_a_changed_mind_is_a_new_row(store: Store) -> None:
     save(store, begin(store))
-    down = Feedback("m1", "c1", "down", "wrong", "not my question")
+    down = Feedback("m1", "c1", "down", reason="wrong", comment="not my question")
     assert store.add_feedback(down) is True
     assert store.add_feedback(down) is False
     assert store.add_feedback(Feedback("m1", "c1", "up")) is True
