@@ -25,7 +25,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run ``switchboard user ...`` with a text, or with ``stdin``, on standard input; exit status, standard output, standard error."""
+    """Run ``switchboard user ...`` with a text, or ``stdin``, to read; exit status, standard output, standard error."""
     monkeypatch.setenv("SWITCHBOARD_DATA", str(tmp_path))
     monkeypatch.setenv("LOGNAME", "carol")
     monkeypatch.setenv("COLUMNS", "200")
