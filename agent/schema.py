@@ -98,9 +98,7 @@ class ReplyOut(BaseModel):
 
     conversation_id: str
     message_id: str
-    text: str = Field(
-        description="Markdown; empty while a person holds the conversation, whose answers come by themselves."
-    )
+    text: str = Field(description="Markdown; empty while a person holds the conversation and the bot is silent.")
     route: RouteOut
     citations: list[CitationOut]
     quick_replies: list[QuickReplyOut]

@@ -114,9 +114,7 @@ def _head(app: Mapping[str, Any], chosen: str, version: str) -> bytes:
         + "".join(f'<meta name="theme-color" content="{pages[name]}"{media}>' for name, media in shades)
         + '<link rel="icon" href="/ui/icon.svg" type="image/svg+xml">'
         + "".join(f'<link rel="stylesheet" href="/ui/{name}.css?v={version}">' for name in ("apps", "frame", "thread"))
-        + "".join(
-            f'<script src="/ui/{name}.js?v={version}" defer></script>' for name in ("chat", "frame", "live", "why")
-        )
+        + "".join(f'<script src="/ui/{name}.js?v={version}" defer></script>' for name in _SCRIPTS)
     ).encode()
 
 

@@ -14,8 +14,13 @@ def test_a_transaction_within_another_is_a_part_of_it(tmp_path: Path) -> None:
     with file.transaction():
         log.write("ann", "review")
         log.write("ann", "undo")
-    with pytest.raises(RuntimeError), file.transaction():
-        log.write("ann", "train")
-        raise RuntimeError
+
+    def fails() -> None:
+        with file.transaction():
+            log.write("ann", "train")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails()
     assert [entry.action for entry in log.entries()] == ["undo", "review"]
     file.close()

@@ -18,16 +18,21 @@ PASSWORD = "three words in a row"
 Run = Callable[..., tuple[int, str, str]]
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run ``switchboard user ...`` with this on standard input; exit status, standard output, standard error."""
+    """Run ``switchboard user ...`` with a text, or ``stdin``, to read; exit status, standard output, standard error."""
     monkeypatch.setenv("SWITCHBOARD_DATA", str(tmp_path))
     monkeypatch.setenv("LOGNAME", "carol")
     monkeypatch.setenv("COLUMNS", "200")
 
-    def call(*arguments: str, typed: str = "") -> tuple[int, str, str]:
+    def call(*arguments: str, typed: str = "", stdin: io.StringIO | None = None) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["switchboard", "user", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        monkeypatch.setattr(sys, "stdin", stdin or io.StringIO(typed))
         try:
             cli.main()
             status = 0
@@ -87,6 +92,5 @@ def test_a_terminal_is_asked_twice(run: Run, monkeypatch: pytest.MonkeyPatch) ->
         return PASSWORD
 
     monkeypatch.setattr("typer.prompt", prompt)
-    monkeypatch.setattr(io.StringIO, "isatty", lambda self: True)
-    assert run("add", "ann")[0] == 0
+    assert run("add", "ann", stdin=Terminal())[0] == 0
     assert asked == [True, True]

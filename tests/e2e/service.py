@@ -16,7 +16,7 @@ import uvicorn
 
 from agent.config import Settings
 from agent.server import create_app
-from agent.types import Feedback, Message, Reply
+from agent.types import Feedback, Gone, Message, Reply
 from tests.agent.samples import prediction
 from tests.ui.fake import PASSAGE, FakeAgent
 
@@ -33,7 +33,7 @@ class StoredAgent(FakeAgent):
         self.domains = dict.fromkeys(self.domains, SimpleNamespace(locale="en-GB"))
         self.go = threading.Event()
 
-    def reply(self, message: Message) -> Reply:
+    def reply(self, message: Message, gone: Gone | None = None) -> Reply:
         word = message.text.split()[0].lower()
         if word == "wait":
             assert self.go.wait(60)

@@ -12,7 +12,7 @@ from agent.config import Settings
 from agent.errors import BadInputError, BusyError, ConversationError, DiskFullError, RateLimitError
 from agent.schema import WHY_EXAMPLE
 from agent.store import Store
-from agent.types import Citation, Feedback, Holder, Message, QuickReply, Reply, Route
+from agent.types import Citation, Feedback, Gone, Holder, Message, QuickReply, Reply, Route
 from agent.users import UserBook
 
 PASSAGE = (
@@ -123,7 +123,7 @@ class FakeAgent:
     def users(self) -> UserBook:
         return UserBook(self.store.file)
 
-    def reply(self, message: Message) -> Reply:
+    def reply(self, message: Message, gone: Gone | None = None) -> Reply:
         time.sleep(self._delay)
         word = message.text.split()[0].lower().strip("?!.,")
         if word == "bug":
