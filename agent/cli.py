@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from agent.commands import privacy
 from agent.commands.options import AppName, AsJson, Config, Data, err, out, settings_of
 from agent.errors import DomainError, SwitchboardError, UnknownAppError
 
@@ -64,14 +65,17 @@ def serve(
     from agent.runtime import Agent
     from agent.server import create_app
     from agent.teach import first_version
+    from agent.watch import Watch
 
     settings = settings_of(config, host=host, port=port, data=data)
     check_port(settings.host, settings.port)
     agent = Agent.open(settings, holder=settings.address, untrained=first_version)
     background = Background(agent, adapters=train)
+    watch = Watch(agent)
     try:
         server = create_app(agent)
         background.start()
+        watch.start()
         out.print(f"\n[bold]Switchboard is ready:[/bold] {settings.address}\n", highlight=False)
         uvicorn.run(
             server,
@@ -86,6 +90,7 @@ def serve(
             timeout_keep_alive=75,
         )
     finally:
+        watch.close()
         background.close()
         agent.close()
 
@@ -346,6 +351,12 @@ def doctor(as_json: AsJson = False, data: Data = None, config: Config = None) ->
         out.print(table)
     if not all(f.ok for f in findings):
         raise typer.Exit(1)
+
+
+app.add_typer(privacy.customer, name="customer")
+app.add_typer(privacy.hold, name="hold")
+app.command()(privacy.backup)
+app.command()(privacy.sweep)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
     ├── UnknownAppError        no app of that name
     ├── BadInputError          a message or request that cannot be taken (``code`` names why)
     ├── ConversationError      no such conversation for this client
+    ├── HeldError              a client's conversations must not be erased, by a legal hold
     ├── BusyError              the engine's queue is full; try again in ``retry_after`` seconds
     ├── RateLimitError         this client asked too often; try again in ``retry_after`` seconds
     ├── BackboneError          weights or tokenizer are missing, damaged or of another model
@@ -73,6 +74,17 @@ class ConversationError(SwitchboardError):
         self.conversation_id = conversation_id
         super().__init__(
             f"No conversation '{conversation_id[:40]}' for this client. Leave conversation_id out to begin a new one."
+        )
+
+
+class HeldError(SwitchboardError):
+    """A legal hold keeps this client's conversations; nothing was erased."""
+
+    def __init__(self, client_id: str, who: str, why: str, since: str) -> None:
+        self.client_id = client_id
+        super().__init__(
+            f"Client {client_id} is held since {since[:10]} by {who} ({why}), so nothing was erased. "
+            f"Once the hold is over: switchboard hold remove {client_id}"
         )
 
 

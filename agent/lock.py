@@ -9,6 +9,8 @@ from pathlib import Path
 from agent.errors import LockedError, StoreError
 
 FILE_NAME = "server.lock"
+TRAINING = "training.lock"
+"""In the folder of an app's models, while the app is trained."""
 
 
 class FolderLock:

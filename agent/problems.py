@@ -24,6 +24,7 @@ from agent.errors import (
     BusyError,
     ConversationError,
     DiskFullError,
+    HeldError,
     ModelError,
     RateLimitError,
     StoreError,
@@ -83,6 +84,10 @@ def explain(error: SwitchboardError) -> Problem:
                 "There is no such conversation or message for this client.",
                 "Leave conversation_id out to begin a new conversation.",
             )
+        case HeldError():
+            log.warning("%s", error)
+            message = "The law wants these conversations kept for now, so nothing was erased."
+            return Problem(409, "held", message, "Ask whoever runs this service until when.")
         case BusyError():
             return _later(503, "busy", "Many people are asking at once.", error.retry_after)
         case RateLimitError():

@@ -17,16 +17,21 @@ from typing import Any, Literal
 
 import torch
 
+from agent.alerts import AlertBook
 from agent.apps import PASSAGES, App, build_app, load_domains, open_index
 from agent.config import Settings
+from agent.customers import Subject
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain
 from agent.errors import BadInputError, ModelError, UnknownAppError
 from agent.generator import Generator, Show
 from agent.learning.registry import ModelRegistry
+from agent.metrics import Meter
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine
 from agent.model.serving import open_version
+from agent.monitor import Monitor
+from agent.privacy import Privacy
 from agent.progress import Bar
 from agent.redaction import make_redactor
 from agent.store import Store
@@ -65,6 +70,10 @@ class Agent:
         self.opened = time.time_ns()
         """Nanoseconds since 1970; no file of an app was read before."""
         self.redactor = make_redactor(settings.redactor)
+        self.privacy = Privacy(store.file, self.redactor)
+        self.monitor = Monitor(store.file)
+        self.alerts = AlertBook(store.file)
+        self.meter = Meter(self.engine.state, self.alerts)
         self.generator = Generator(settings, self.redactor) if settings.generator_url else None
         self._apps = dict(apps)
         # One conversation answers one message at a time. Conversations share these locks by hash; a turn holds its
@@ -234,6 +243,7 @@ class Agent:
             tracker.to_dict(),
             latency,
         )
+        self.meter.reply(app.domain.name, reply.route.kind, latency)
         log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, self.redactor.redact(text))
         return reply
 
@@ -250,7 +260,10 @@ class Agent:
 
     def feedback(self, feedback: Feedback) -> bool:
         """Keep what a person said of a reply; False if it was said before. Raises ConversationError."""
-        return self.store.add_feedback(feedback)
+        new = self.store.add_feedback(feedback)
+        if new:
+            self.meter.feedback(feedback.kind)
+        return new
 
     def why(self, message_id: str, client_id: str) -> dict[str, Any]:
         """Why a reply was given (``agent.schema.WhyOut``), for the client that got it.
@@ -317,8 +330,22 @@ class Agent:
         return self.store.conversations(client_id, app, most)
 
     def delete_conversation(self, conversation_id: str, client_id: str) -> None:
-        """Remove a conversation and its text for good, for its own client. Raises ConversationError."""
-        self.store.delete_conversation(conversation_id, client_id)
+        """Remove a conversation and its text for good, for its own client. Raises ConversationError, HeldError, and
+        LockedError while an app that learned from it is trained."""
+        self.store.require_owner(conversation_id, client_id)
+        self.privacy.erase(Subject("conversation", conversation_id), client_id, compact=False)
+
+    def export_client(self, client_id: str) -> Iterator[str]:
+        """All that is kept of a client, as JSON in pieces."""
+        return self.privacy.export(Subject("client", client_id))
+
+    def erase_client(self, client_id: str) -> None:
+        """Remove all that is kept of a client for good. Raises HeldError, LockedError as above."""
+        self.privacy.erase(Subject("client", client_id), client_id)
+
+    def metrics(self) -> bytes:
+        """Counters since the start, and how things stand, as Prometheus reads them."""
+        return self.meter.text()
 
     def _app(self, name: str) -> App:
         try:

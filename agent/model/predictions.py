@@ -73,6 +73,7 @@ def predictions(
     )
     scope = model.scopes.get(head)
     scores = scope.score(read.logits[head], read.features[head], read.query) if scope else None
+    distances = scope.distances(read.query) if scope else None
     return [
         Prediction(
             text=text,
@@ -84,6 +85,7 @@ def predictions(
             model_version=model.version,
             unknown_share=tokens[i].unknown_share,
             truncated=tokens[i].truncated,
+            distance=None if distances is None else float(distances[i]),
         )
         for i, text in enumerate(texts)
     ]

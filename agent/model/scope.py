@@ -47,6 +47,10 @@ class ScopeScorer:
         distance = (self.combined(parts) - self.threshold) / self.spread
         return 1.0 / (1.0 + np.exp(-np.clip(distance, -30, 30)))  # type: ignore[no-any-return]
 
+    def distances(self, queries: Matrix) -> Matrix:
+        """One minus the mean cosine to the nearest training examples in the query space, shape (N,)."""
+        return 1 - nearest(queries, self.queries).mean(1)  # type: ignore[no-any-return]
+
     def settings(self) -> dict[str, Any]:
         """All but the two matrices, ready for JSON."""
         return {
