@@ -82,6 +82,14 @@ class Rows:
             len(self.reviews()),
         )
 
+    def listed(self) -> list[dict[str, Any]]:
+        """The conversations without what was said in them."""
+        return self._rows(
+            "conversations",
+            "SELECT id, app, client_id, turns, begun_at, updated_at FROM conversations "
+            "WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY begun_at",
+        )
+
     def conversations(self) -> Iterator[dict[str, Any]]:
         """Each conversation with its messages, and these with what was read in them and decided on them."""
         for conversation_id in self.ids:

@@ -63,11 +63,7 @@ class Privacy:
         held, the backups that have something of it."""
         with self._file.snapshot() as db:
             rows = Rows(db, subject)
-            found = rows.found()
-            conversations = [
-                {name: row[name] for name in ("id", "app", "client_id", "turns", "begun_at", "updated_at")}
-                for row in rows.conversations()
-            ]
+            found, conversations = rows.found(), rows.listed()
         clients = found.clients | {subject.client}
         return {
             "conversations": conversations,

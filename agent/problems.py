@@ -25,6 +25,7 @@ from agent.errors import (
     ConversationError,
     DiskFullError,
     HeldError,
+    LockedError,
     ModelError,
     RateLimitError,
     StoreError,
@@ -96,6 +97,9 @@ def explain(error: SwitchboardError) -> Problem:
             log.error("%s", error)
             message = "There is no room left to store this, so nothing was kept."
             return Problem(507, "disk_full", message, "Try later; whoever runs this service needs to free disk space.")
+        case LockedError():
+            log.warning("%s", error)
+            return _later(503, "locked", "Something else works on the same data just now, so nothing was changed.", 60)
         case StoreError():
             log.error("%s", error)
             return _later(503, "store", "This cannot be stored just now, so nothing was kept.", 30)

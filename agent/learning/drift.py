@@ -9,7 +9,7 @@ Repeated looks are the affair of ``agent.alerts``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -77,7 +77,7 @@ def references(queries: NDArray[np.float32]) -> Values:
 def shifts(now: Traffic, before: Traffic, training: Values) -> list[Shift]:
     """Every measure that has enough turns on both sides; ``training`` is what ``references`` gave."""
     found: list[tuple[str, Against, Values, Values]] = [
-        (name, "before", getattr(now, name), getattr(before, name)) for name in Traffic.__slots__
+        (field.name, "before", getattr(now, field.name), getattr(before, field.name)) for field in fields(Traffic)
     ]
     found.append(("distance", "training", now.distance, training))
     kept = [(m, against, a[~np.isnan(a)], b[~np.isnan(b)]) for m, against, a, b in found]
@@ -95,7 +95,7 @@ def _holm(ps: Sequence[float]) -> list[float]:
     steps = np.array(ps)[order] * np.arange(len(ps), 0, -1)
     corrected = np.empty(len(ps))
     corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return corrected.tolist()  # type: ignore[no-any-return]
+    return corrected.tolist()
 
 
 def _test(measure: str, now: Values, then: Values) -> tuple[float, float]:
