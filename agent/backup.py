@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent.database import DataFile
 from agent.errors import StoreError
+from agent.lock import COPIES, FolderLock
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,6 +21,7 @@ else:
 
 FOLDER = "backups"
 SUFFIX = ".db"
+HALF = ".new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +33,32 @@ class Backup:
 def make_backup(file: DataFile) -> Backup:
     """Copy the database, as it is at this moment, to a new file named by the time (UTC).
 
-    Raises StoreError, DiskFullError; no half copy is left then.
+    Raises StoreError, DiskFullError, and LockedError while another copy is made or something is erased from all; no
+    half copy is left then.
     """
     folder = file.folder / FOLDER
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}{SUFFIX}"
-        aside = path.with_suffix(".new")
-        # Made by us first, so that it is for our own account alone; VACUUM INTO takes an empty file.
-        os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}{SUFFIX}"
+    aside = path.with_suffix(HALF)
+    with closing(FolderLock(file.folder, "a backup", COPIES)):
         try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            # Made by us first, so that it is for our own account alone; VACUUM INTO takes an empty file.
+            os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             file.read("VACUUM INTO ?", [str(aside)])
             with aside.open("rb") as copy:
                 os.fsync(copy.fileno())
             os.replace(aside, path)
+        except OSError as error:
+            raise StoreError(f"Cannot write a backup into {folder}: {error.strerror}.") from error
         finally:
             aside.unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(f"Cannot write a backup into {folder}: {error.strerror}.") from error
     return Backup(path, path.stat().st_size)
+
+
+def remove_halves(data: Path) -> None:
+    """Delete what a killed backup left; to be called with the lock COPIES held."""
+    for half in (data / FOLDER).glob(f"*{HALF}*"):
+        half.unlink()
 
 
 def backups(data: Path) -> list[Backup]:

@@ -16,15 +16,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent.audit import AuditLog
-from agent.backup import Backup, backups, opened
+from agent.backup import Backup, backups, opened, remove_halves
 from agent.customers import Found, Rows, Subject
 from agent.database import DataFile, now
 from agent.holds import HoldBook
-from agent.lock import TRAINING, FolderLock
+from agent.lock import COPIES, TRAINING, FolderLock
 from agent.redaction import Redactor
 from agent.scrub import Texts, scrub
-
-LOCK = "erase.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,8 @@ class Privacy:
         trained just now, which would bring them back. Nothing is erased then.
         """
         data = self._file.folder
-        with self._mutex, closing(FolderLock(data, "an erasure", LOCK)), ExitStack() as locks:
+        with self._mutex, closing(FolderLock(data, "an erasure", COPIES)), ExitStack() as locks:
+            remove_halves(data)
             copies = [(backup, look) for backup in backups(data) if (look := _in_backup(backup, subject)).found]
             with self._file.snapshot() as db:
                 own = _Look.at(Rows(db, subject))

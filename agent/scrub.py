@@ -43,7 +43,7 @@ class Texts:
         """A file's content with ERASED in the place of the texts. What is no JSON in spite of its name is read as plain
         text."""
         if suffix == ".jsonl":
-            content = "".join(self._json(line, None) for line in content.splitlines(keepends=True))
+            content = "\n".join(self._json(line, None) for line in content.split("\n"))
         elif suffix == ".json":
             content = self._json(content, 1)
         folded = content.casefold()
@@ -58,7 +58,7 @@ class Texts:
         except json.JSONDecodeError:
             return content
         cleaned = self._value(value, in_field=False)
-        return content if cleaned == value else json.dumps(cleaned, indent=indent, ensure_ascii=False) + "\n"
+        return content if cleaned == value else json.dumps(cleaned, indent=indent, ensure_ascii=False)
 
     def _value(self, value: Any, in_field: bool) -> Any:
         """JSON with the texts erased where they are the whole of a text field."""

@@ -66,7 +66,9 @@ def show_customer(
     if as_json:
         print(json.dumps(found))
         return
-    table = Table("conversation", "app", "client", "turns", "begun", "last used")
+    table = Table()
+    for name in ("conversation", "app", "client", "turns", "begun", "last used"):
+        table.add_column(name, overflow="fold")  # an id that is cut names nobody
     for row in found["conversations"]:
         table.add_row(
             row["id"], row["app"], row["client_id"], str(row["turns"]), row["begun_at"][:19], row["updated_at"][:19]

@@ -17,7 +17,7 @@ from agent.backup import backups, make_backup
 from agent.customers import Subject
 from agent.database import FILE_NAME, insert
 from agent.errors import BadInputError, HeldError, LockedError, StoreError
-from agent.lock import TRAINING, FolderLock
+from agent.lock import COPIES, TRAINING, FolderLock
 from agent.model.backbone import Backbone
 from agent.model.storage import load_memory, rewrite, verify
 from agent.privacy import Privacy
@@ -193,6 +193,24 @@ def test_a_backup_is_whole_and_for_our_account_alone(store: Store) -> None:
     shutil.copy(backup.path, restored / FILE_NAME)
     with closing(Store.open(restored)) as other:
         assert other.counts() == store.counts()
+
+
+def test_what_a_killed_backup_left_is_erased_too(store: Store, privacy: Privacy) -> None:
+    talk(store, "ann", SECRET)
+    backup = make_backup(store.file)
+    half = backup.path.rename(backup.path.with_suffix(".new"))
+    privacy.erase(client("ann"), "eve")
+    assert not half.exists()
+    assert holding(store.file.folder, "Ottilie") == []
+
+
+def test_no_backup_is_made_while_something_is_erased(store: Store) -> None:
+    with (
+        closing(FolderLock(store.file.folder, "an erasure", COPIES)),
+        pytest.raises(LockedError, match="an erasure"),
+    ):
+        make_backup(store.file)
+    assert backups(store.file.folder) == []
 
 
 def test_a_held_client_is_not_erased(store: Store, privacy: Privacy, learned: Path) -> None:
