@@ -104,8 +104,10 @@ def readings(figures: Mapping[str, Any]) -> dict[str, Reading]:
             f"{'in the training examples' if shift['against'] == 'training' else 'before'} "
             f"(gap {shift['statistic']:.2f}, corrected p {shift['p']:.2g})"
         )
-        # A gap that may be chance is none.
-        gap = shift["statistic"] if shift["certain"] else 0.0
+        rose = shift["now"] > shift["then"]
+        worse = not rose if shift["measure"] == "confidence" else rose
+        # A gap that may be chance, or is for the better, is none.
+        gap = shift["statistic"] if shift["certain"] and worse else 0.0
         found[f"{shift['measure']}_from_{shift['against']}"] = Reading(gap, detail)
     return found
 

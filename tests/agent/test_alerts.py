@@ -148,5 +148,9 @@ def test_what_may_be_chance_has_no_reading_that_alerts() -> None:
     few = readings(figures(turns=10, thumbs={"up": 1, "down": 4, "down_share": 0.8}))
     assert set(few) == {"distance_from_training"}
     [shift] = figures()["drift"]["shifts"]
-    uncertain = readings(figures(drift={"shifts": [shift | {"certain": False}]}))
-    assert uncertain["distance_from_training"].value == 0
+    for harmless in ({"certain": False}, {"now": 0.2}):
+        found = readings(figures(drift={"shifts": [shift | harmless]}))
+        assert found["distance_from_training"].value == 0
+    surer = shift | {"measure": "confidence", "against": "before"}
+    assert readings(figures(drift={"shifts": [surer]}))["confidence_from_before"].value == 0
+    assert readings(figures(drift={"shifts": [surer | {"now": 0.1}]}))["confidence_from_before"].value == 0.2
