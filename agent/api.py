@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from agent import schema
+from agent.config import Settings
 from agent.errors import SwitchboardError, UnknownAppError
 from agent.identity import client_of
 from agent.problems import NotAllowedError, Problem, explain, of_status
@@ -59,15 +60,10 @@ async def while_connected(request: Request, work: Callable[[Gone], Reply]) -> Re
         watcher.cancel()
 
 
-def create_router(agent: Service) -> APIRouter:
-    """The routes of /v1 over ``agent``."""
-    settings = agent.settings
-    limit = settings.max_message_chars
-    # Only describes the scheme in the OpenAPI document; the guard has checked the key by now.
-    bearer = Depends(HTTPBearer(auto_error=False, description="One of SWITCHBOARD_API_KEYS."))
+def key_check(settings: Settings) -> Callable[[Request], None]:
+    """A dependency for what is meant for programs that were given a key, or for this machine alone."""
 
     def require_key(request: Request) -> None:
-        """Bulk use is for programs that were given a key, or for this machine alone."""
         if client_of(request).by_key:
             return
         if settings.api_keys:
@@ -81,6 +77,17 @@ def create_router(agent: Service) -> APIRouter:
                     "Whoever runs it sets SWITCHBOARD_API_KEYS.",
                 )
             )
+
+    return require_key
+
+
+def create_router(agent: Service) -> APIRouter:
+    """The routes of /v1 over ``agent``."""
+    settings = agent.settings
+    limit = settings.max_message_chars
+    require_key = key_check(settings)
+    # Only describes the scheme in the OpenAPI document; the guard has checked the key by now.
+    bearer = Depends(HTTPBearer(auto_error=False, description="One of SWITCHBOARD_API_KEYS."))
 
     def known(app: str) -> str:
         if app not in agent.domains:
@@ -188,11 +195,28 @@ def create_router(agent: Service) -> APIRouter:
         tags=["chat"],
         summary="Delete a conversation for good",
         status_code=204,
-        responses=_problems(404, 507),
+        responses=_problems(404, 409, 507),
     )
     def delete_conversation(conversation_id: str, request: Request) -> None:
         """Its text, what the model read in it and what was said of its replies are overwritten, not just hidden."""
         agent.delete_conversation(conversation_id, client_of(request).id)
+
+    @router.get("/me", tags=["chat"], summary="All that is kept of the client", response_class=StreamingResponse)
+    def own_data(request: Request) -> Response:
+        """One JSON object: `conversations` with their messages and what was read in them, `feedback`, `reviews`.
+
+        A client is known by its cookie or its key; with a key it is everything that came with that key.
+        """
+        pieces = agent.export_client(client_of(request).id)
+        return StreamingResponse(pieces, media_type="application/json")
+
+    @router.delete(
+        "/me", tags=["chat"], summary="Erase all that is kept of the client", status_code=204, responses=_problems(409)
+    )
+    def erase_own_data(request: Request) -> None:
+        """Conversations, feedback and what was learned from them as text: in the database, in its backups and in the
+        models' files."""
+        agent.erase_client(client_of(request).id)
 
     @router.post(
         "/feedback",

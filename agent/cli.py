@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from agent.commands import models, review, users
+from agent.commands import models, privacy, review, users
 from agent.commands.options import AppName, AsJson, Config, Data, err, out, settings_of
 from agent.errors import DomainError, SwitchboardError, UnknownAppError
 
@@ -69,16 +69,19 @@ def serve(
     from agent.schedule import Schedule
     from agent.server import create_app
     from agent.teach import first_version
+    from agent.watch import Watch
 
     settings = settings_of(config, host=host, port=port, data=data)
     check_port(settings.host, settings.port)
     agent = Agent.open(settings, holder=settings.address, untrained=first_version)
     background = Background(agent, adapters=train)
     schedule = Schedule(settings, agent.store.file, tuple(agent.domains))
+    watch = Watch(agent)
     try:
         server = create_app(agent)
         background.start()
         schedule.start()
+        watch.start()
         out.print(f"\n[bold]Switchboard is ready:[/bold] {settings.address}\n", highlight=False)
         uvicorn.run(
             server,
@@ -94,6 +97,7 @@ def serve(
         )
     finally:
         schedule.close()
+        watch.close()
         background.close()
         agent.close()
 
@@ -344,6 +348,14 @@ def doctor(as_json: AsJson = False, data: Data = None, config: Config = None) ->
         out.print(table)
     if not all(f.ok for f in findings):
         raise typer.Exit(1)
+
+
+app.add_typer(privacy.customer, name="customer")
+# Whoever is asked to erase a user may look for it there.
+users.group.command("erase")(privacy.erase_customer)
+app.add_typer(privacy.hold, name="hold")
+app.command()(privacy.backup)
+app.command()(privacy.sweep)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ SHORTEST_KEY = 16
 # Variables of our own that are not settings: where the file is, and where benchmarks find their data.
 _NOT_SETTINGS = re.compile(r"SWITCHBOARD_(CONFIG|BENCH_.*)")
 # Values that no message may show.
-_SECRET = frozenset({"api_keys", "generator_key"})
+_SECRET = frozenset({"api_keys", "generator_key", "alert_webhook"})
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -99,6 +99,13 @@ class Settings:
     generator_timeout: int = 8
     """Seconds a customer waits for the generator at most; then the extractive answer stands."""
 
+    alert_webhook: str = field(default="", repr=False)
+    """Address that hears of alerts, by POST of JSON; it may be a private one. Empty: they are in the log alone."""
+    watch_every: int = 15
+    """Minutes between two looks at an app's figures for alerts."""
+    retention_days: int = 0
+    """Conversations that rested for so many days are erased; 0 keeps them."""
+
     def __post_init__(self) -> None:
         for name, least, most in (
             ("port", 0, 65535),
@@ -116,6 +123,8 @@ class Settings:
             ("retrain_every", 0, 8760),
             ("fewest_reviews", 1, 1_000_000),
             ("keep_versions", 1, 100_000),
+            ("watch_every", 1, 1440),
+            ("retention_days", 0, 36_500),
         ):
             value = getattr(self, name)
             if not least <= value <= most:
@@ -129,6 +138,9 @@ class Settings:
         if self.redactor not in REDACTORS:
             raise ConfigError(f"Setting 'redactor' is '{self.redactor}'; choose {' or '.join(REDACTORS)}.")
         self._check_generator()
+        # Not shown: chat services put a secret into the address.
+        if self.alert_webhook and not re.fullmatch(r"https?://[^/\s@?#]+(/\S*)?", self.alert_webhook):
+            raise ConfigError("Setting 'alert_webhook' is no address; write it as https://example.org/hook.")
         for key in self.api_keys:
             # The key itself stays out of the message: it may land in a log.
             if len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key:

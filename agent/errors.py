@@ -9,6 +9,7 @@
     ├── ConversationError      no such conversation for this client
     ├── HolderError            the conversation is with somebody else (``holder`` names who)
     ├── SignInError            wrong name or password, or too soon after failures (``retry_after`` seconds)
+    ├── HeldError              a client's conversations must not be erased, by a legal hold
     ├── BusyError              the engine's queue is full; try again in ``retry_after`` seconds
     ├── RateLimitError         this client asked too often; try again in ``retry_after`` seconds
     ├── BackboneError          weights or tokenizer are missing, damaged or of another model
@@ -97,6 +98,17 @@ class SignInError(SwitchboardError):
             f"Too many failures to sign in. Try again in {retry_after:.0f} s."
             if retry_after
             else "Name and password do not fit together."
+        )
+
+
+class HeldError(SwitchboardError):
+    """A legal hold keeps this client's conversations; nothing was erased."""
+
+    def __init__(self, client_id: str, who: str, why: str, since: str) -> None:
+        self.client_id = client_id
+        super().__init__(
+            f"Client {client_id} is held since {since[:10]} by {who} ({why}), so nothing was erased. "
+            f"Once the hold is over: switchboard hold remove {client_id}"
         )
 
 

@@ -301,7 +301,7 @@ def m011_shadow(db: Database) -> None:
 
 @migrations()
 def m012_alerts(db: Database) -> None:
-    """A measure of an app that left its bounds, until it came back."""
+    """A measure of an app that left its bounds, until it came back. ``told`` is what the webhook has heard of it."""
     db.execute(
         """
         CREATE TABLE alerts (
@@ -312,10 +312,12 @@ def m012_alerts(db: Database) -> None:
             threshold REAL NOT NULL,
             detail TEXT NOT NULL,
             opened_at TEXT NOT NULL,
-            closed_at TEXT
+            closed_at TEXT,
+            told TEXT NOT NULL DEFAULT 'nothing' CHECK (told IN ('nothing', 'opened', 'closed'))
         ) STRICT
         """
     )
+    db.execute("CREATE INDEX alerts_by_app ON alerts (app, opened_at)")
 
 
 @migrations()
@@ -331,3 +333,35 @@ def m013_legal_holds(db: Database) -> None:
         ) STRICT
         """
     )
+
+
+@migrations()
+def m014_turn_figures(db: Database) -> None:
+    """What the monitor counts of a turn, in one index, so that a period of an app is one range of it. ``distance`` (to
+    the nearest training examples) is NULL for turns from before it was kept, and where the model remembers none."""
+    db.execute(
+        """
+        CREATE TABLE turn_figures (
+            message_id TEXT PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+            app TEXT NOT NULL,
+            at TEXT NOT NULL,
+            model_version TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            latency_ms REAL NOT NULL,
+            confidence REAL NOT NULL,
+            unknown_share REAL NOT NULL,
+            distance REAL
+        ) STRICT
+        """
+    )
+    db.execute(
+        "INSERT INTO turn_figures (message_id, app, at, model_version, kind, latency_ms, confidence, unknown_share) "
+        "SELECT m.id, c.app, m.created_at, p.model_version, r.kind, p.latency_ms, p.confidence, p.unknown_share "
+        "FROM messages m JOIN conversations c ON c.id = m.conversation_id "
+        "JOIN predictions p ON p.message_id = m.id JOIN routes r ON r.message_id = m.id"
+    )
+    db.execute(
+        "CREATE INDEX turn_figures_by_app ON turn_figures "
+        "(app, at, kind, latency_ms, confidence, unknown_share, distance, model_version)"
+    )
+    db.execute("CREATE INDEX feedback_by_time ON feedback (created_at)")

@@ -24,7 +24,9 @@ from agent.errors import (
     BusyError,
     ConversationError,
     DiskFullError,
+    HeldError,
     HolderError,
+    LockedError,
     ModelError,
     RateLimitError,
     SignInError,
@@ -99,6 +101,10 @@ def explain(error: SwitchboardError) -> Problem:
             return _later(429, "sign_in_later", "Too many failures to sign in.", error.retry_after)
         case SignInError():
             return Problem(401, "wrong_sign_in", str(error), "Try again, or ask whoever runs this service.")
+        case HeldError():
+            log.warning("%s", error)
+            message = "The law wants these conversations kept for now, so nothing was erased."
+            return Problem(409, "held", message, "Ask whoever runs this service until when.")
         case BusyError():
             return _later(503, "busy", "Many people are asking at once.", error.retry_after)
         case RateLimitError():
@@ -107,6 +113,9 @@ def explain(error: SwitchboardError) -> Problem:
             log.error("%s", error)
             message = "There is no room left to store this, so nothing was kept."
             return Problem(507, "disk_full", message, "Try later; whoever runs this service needs to free disk space.")
+        case LockedError():
+            log.warning("%s", error)
+            return _later(503, "locked", "Something else works on the same data just now, so nothing was changed.", 60)
         case StoreError():
             log.error("%s", error)
             return _later(503, "store", "This cannot be stored just now, so nothing was kept.", 30)

@@ -83,6 +83,17 @@ def prediction_columns(prediction: Prediction) -> dict[str, Any]:
     }
 
 
+def figure_columns(prediction: Prediction, route: Route) -> dict[str, Any]:
+    """What the table ``turn_figures`` keeps of what was read and decided."""
+    return {
+        "model_version": prediction.model_version,
+        "kind": route.kind,
+        "confidence": float(prediction.confidence),
+        "unknown_share": float(prediction.unknown_share),
+        "distance": prediction.distance,
+    }
+
+
 def route_columns(route: Route) -> dict[str, Any]:
     """What the table ``routes`` keeps."""
     return {

@@ -18,8 +18,10 @@ from typing import Any, Literal
 
 import torch
 
+from agent.alerts import AlertBook
 from agent.apps import PASSAGES, App, build_app, load_domains, open_index
 from agent.config import Settings
+from agent.customers import Subject
 from agent.dialogue.router import HELD
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain
@@ -27,10 +29,13 @@ from agent.errors import BadInputError, ModelError, UnknownAppError
 from agent.generator import Generator, Show
 from agent.inbox import Inbox, tracker_of
 from agent.learning.registry import ModelRegistry
+from agent.metrics import Meter
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine
 from agent.model.serving import open_version
+from agent.monitor import Monitor
 from agent.names import check_feedback
+from agent.privacy import Privacy
 from agent.progress import Bar
 from agent.redaction import make_redactor
 from agent.shadow import Shadow
@@ -78,6 +83,10 @@ class Agent:
         self.opened = time.time_ns()
         """Nanoseconds since 1970; no file of an app was read before."""
         self.redactor = make_redactor(settings.redactor)
+        self.privacy = Privacy(store.file, self.redactor)
+        self.monitor = Monitor(store.file)
+        self.alerts = AlertBook(store.file)
+        self.meter = Meter(self.engine.state, self.alerts)
         self.generator = Generator(settings, self.redactor) if settings.generator_url else None
         self.shadow = Shadow(self.engine, store.file, backbone, tuple(apps)) if settings.shadow else None
         self._apps = dict(apps)
@@ -268,6 +277,7 @@ class Agent:
             self.inbox.settle(tracker, held)
         if self.shadow is not None:
             self.shadow.offer(app.domain.name, reply.message_id, prediction.text)
+        self.meter.reply(app.domain.name, reply.route.kind, latency)
         log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, self.redactor.redact(text))
         return reply
 
@@ -297,7 +307,10 @@ class Agent:
         """
         app = self._app(self.store.app_of_reply(feedback.message_id, feedback.client_id))
         check_feedback(feedback, app.domain, app.index)
-        return self.store.add_feedback(feedback)
+        new = self.store.add_feedback(feedback)
+        if new:
+            self.meter.feedback(feedback.kind)
+        return new
 
     def why(self, message_id: str, client_id: str) -> dict[str, Any]:
         """Why a reply was given (``agent.schema.WhyOut``), for the client that got it.
@@ -376,8 +389,22 @@ class Agent:
         return self.store.conversations(client_id, app, most)
 
     def delete_conversation(self, conversation_id: str, client_id: str) -> None:
-        """Remove a conversation and its text for good, for its own client. Raises ConversationError."""
-        self.store.delete_conversation(conversation_id, client_id)
+        """Remove a conversation and its text for good, for its own client. Raises ConversationError, HeldError, and
+        LockedError while an app that learned from it is trained."""
+        self.store.require_owner(conversation_id, client_id)
+        self.privacy.erase(Subject("conversation", conversation_id), client_id, compact=False)
+
+    def export_client(self, client_id: str) -> Iterator[str]:
+        """All that is kept of a client, as JSON in pieces."""
+        return self.privacy.export(Subject("client", client_id))
+
+    def erase_client(self, client_id: str) -> None:
+        """Remove all that is kept of a client for good. Raises HeldError, LockedError as above."""
+        self.privacy.erase(Subject("client", client_id), client_id)
+
+    def metrics(self) -> bytes:
+        """Counters since the start, and how things stand, as Prometheus reads them."""
+        return self.meter.text()
 
     def _lock_of(self, conversation_id: str) -> threading.Lock:
         return self._turns[hash(conversation_id) % len(self._turns)]

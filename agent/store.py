@@ -20,6 +20,7 @@ from agent.rows import (
     ConversationRow,
     Turn,
     conversation_row,
+    figure_columns,
     list_json,
     message_row,
     prediction_columns,
@@ -144,20 +145,11 @@ class Store:
         )
         return [message_row(row) for row in rows]
 
-    def delete_conversation(self, conversation_id: str, client_id: str) -> None:
-        """Remove the client's conversation with all that came of it: messages, predictions, routes, feedback.
-
-        No copy of the text is left in the database's files (while another process reads the database, the log
-        of changes keeps one until that process is done). Raises ConversationError if it does not exist or is
-        another's.
-        """
-        with self.file.transaction() as db:
-            gone = db.execute(
-                "DELETE FROM conversations WHERE id = ? AND client_id = ? RETURNING id", [conversation_id, client_id]
-            ).fetchone()
-            if gone is None:
-                raise ConversationError(conversation_id)
-        self.file.read("PRAGMA wal_checkpoint(TRUNCATE)", [])
+    def require_owner(self, conversation_id: str, client_id: str) -> None:
+        """Raises ConversationError unless the conversation is this client's."""
+        row = self.conversation(conversation_id)
+        if row is None or row.client_id != client_id:
+            raise ConversationError(conversation_id)
 
     # Turns
 
@@ -204,6 +196,12 @@ class Store:
                 {"message_id": message_id, **prediction_columns(prediction), "latency_ms": latency_ms},
             )
             insert(db, "routes", {"message_id": message_id, **route_columns(route), "why": to_json(reply.why)})
+            figures = figure_columns(prediction, route)
+            insert(
+                db,
+                "turn_figures",
+                {"message_id": message_id, "app": app, "at": at, "latency_ms": latency_ms, **figures},
+            )
 
     def add_message(self, conversation_id: str, text: str, author: str = "") -> str:
         """Keep a message that the bot has no part in, and give its id: the client's own while a person holds the

@@ -22,7 +22,7 @@ from agent.learning.provisional import FIRST_EXAMPLES, first_model, probe_versio
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import FEWEST_EXAMPLES, Recipe, Vectors, train_version
 from agent.learning.reviewed import ReviewedData, with_reviews
-from agent.lock import FolderLock
+from agent.lock import TRAINING, FolderLock
 from agent.model.backbone import Backbone
 from agent.model.memory import Memory
 from agent.model.multitask import MultiTaskModel
@@ -33,8 +33,6 @@ from index.knowledge import KnowledgeIndex
 
 if TYPE_CHECKING:
     from agent.learning.evaluate import Report
-
-LOCK = "training.lock"
 
 
 def domain_of(settings: Settings, name: str) -> Domain:
@@ -83,7 +81,7 @@ def documents_of(index: KnowledgeIndex) -> dict[str, Vectors]:
 def training_lock(registry: ModelRegistry) -> FolderLock:
     """Taken while an app is trained, so that one process at a time does. Raises LockedError naming that one."""
     registry.folder.mkdir(parents=True, exist_ok=True)
-    return FolderLock(registry.folder, f"training of {registry.app}", LOCK)
+    return FolderLock(registry.folder, f"training of {registry.app}", TRAINING)
 
 
 def first_version(domain: Domain, index: KnowledgeIndex, backbone: Backbone, settings: Settings) -> Path:

@@ -76,6 +76,9 @@ class Prediction:
     truncated: bool = False
     taste_vector: NDArray[np.float32] | None = None
     """Shape (D,), unit length; None if the model has no recommendation head."""
+    distance: float | None = None
+    """One minus the mean cosine to the nearest training examples, in the space of ``query_vector``, 0 to 2; None if the
+    model remembers none."""
 
     @property
     def intent(self) -> str | None:

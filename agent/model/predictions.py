@@ -78,6 +78,7 @@ def predictions(
     intents = _blended(model, head, read.logits[head], near) if head in read.logits else None
     feelings = _blended(model, SENTIMENT, read.logits[SENTIMENT], None) if SENTIMENT in read.logits else None
     scores = scope.score(read.logits[head], read.features[head], read.query, near) if scope else None
+    distances = scope.distances(read.query, near) if scope else None
     return [
         Prediction(
             text=text,
@@ -89,6 +90,7 @@ def predictions(
             model_version=model.version,
             unknown_share=tokens[i].unknown_share,
             truncated=tokens[i].truncated,
+            distance=None if distances is None else float(distances[i]),
         )
         for i, text in enumerate(texts)
     ]

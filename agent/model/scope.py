@@ -60,6 +60,14 @@ class ScopeScorer:
         """One that scores alike and holds no features if none are compared, for a process that serves many apps."""
         return self if self._used[3] else replace(self, features=np.empty((0, self.features.shape[1]), np.float32))
 
+    def distances(self, queries: Matrix, near: Near | None = None) -> Matrix:
+        """One minus the mean cosine to the nearest training examples in the query space, shape (N,).
+
+        ``near`` is as for ``score``.
+        """
+        found = near or nearest(queries, self.queries, self.NEIGHBOURS)
+        return 1 - found.cosines[:, : self.NEIGHBOURS].mean(1)  # type: ignore[no-any-return]
+
     def settings(self) -> dict[str, Any]:
         """All but the two matrices, ready for JSON."""
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -147,6 +148,18 @@ class FakeAgent:
     def delete_conversation(self, conversation_id: str, client_id: str) -> None:
         self.history(conversation_id, client_id)
         self.messages = [message for message in self.messages if message.client_id != client_id]
+
+    def export_client(self, client_id: str) -> Iterator[str]:
+        self._maybe_fail()
+        own = [message.text for message in self.messages if message.client_id == client_id]
+        yield json.dumps({"conversations": own})
+
+    def erase_client(self, client_id: str) -> None:
+        self._maybe_fail()
+        self.messages = [message for message in self.messages if message.client_id != client_id]
+
+    def metrics(self) -> bytes:
+        return b"# HELP switchboard_waiting Texts that wait for the model.\n"
 
     def passage(self, app: str, passage_id: str) -> Any:
         return {"shipping#2": FakePassage()}[passage_id]

@@ -15,6 +15,9 @@ from typing import Any
 import uvicorn
 
 from agent.config import Settings
+from agent.customers import Subject
+from agent.privacy import Privacy
+from agent.redaction import BuiltinRedactor
 from agent.server import create_app
 from agent.types import Feedback, Gone, Message, Reply
 from tests.agent.samples import prediction
@@ -68,7 +71,9 @@ class StoredAgent(FakeAgent):
         return self.store.conversations(client_id, app, most)
 
     def delete_conversation(self, conversation_id: str, client_id: str) -> None:
-        self.store.delete_conversation(conversation_id, client_id)
+        self.store.require_owner(conversation_id, client_id)
+        subject = Subject("conversation", conversation_id)
+        Privacy(self.store.file, BuiltinRedactor()).erase(subject, client_id, compact=False)
 
     def passage(self, app: str, passage_id: str) -> Any:
         start = DOCUMENT.index(PASSAGE)
