@@ -74,6 +74,10 @@ class Prediction:
     truncated: bool = False
     taste_vector: NDArray[np.float32] | None = None
     """Shape (D,), unit length; None if the model has no recommendation head."""
+    lessons: int = 0
+    """Reviewed texts that were learned beside this version when it read the text."""
+    corrected: bool = False
+    """Whether they changed the best intent, the side of the threshold or the sentiment."""
 
     @property
     def intent(self) -> str | None:

@@ -16,7 +16,9 @@ from typing import Protocol
 
 from agent.errors import BusyError, UnknownAppError
 from agent.model.backbone import Backbone
+from agent.model.lessons import Lessons
 from agent.model.tokens import Tokens
+from agent.model.vote import NeighbourVote
 from agent.types import Gone, Prediction
 
 
@@ -24,9 +26,13 @@ class Model(Protocol):
     """What the engine runs: a ``MultiTaskModel`` or an ``ExportedModel``."""
 
     version: str
+    votes: dict[str, NeighbourVote]
+    """By intent head."""
 
     @property
     def backbone(self) -> Backbone: ...
+
+    def labels(self, head: str) -> tuple[str, ...]: ...
 
     def tokens(self, texts: Sequence[str]) -> list[Tokens]: ...
 
@@ -39,9 +45,18 @@ class _Request:
     texts: Sequence[str]
     tokens: list[Tokens]
     gone: Gone | None
+    bare: bool
     count: int
     """Tokens in all."""
     future: Future[list[Prediction]] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What serves an app: never changed, so that a batch has one or another."""
+
+    model: Model
+    lessons: Lessons | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +72,14 @@ class EngineState:
 class InferenceEngine:
     """Runs the models of all apps of a process.
 
-    A request's texts are always read by one version: a model is bound to a batch, a request lies
-    within one batch, and a swap takes effect from the next batch on.
+    A request's texts are always read by one version with the same lessons: a model is bound to a batch, a request
+    lies within one batch, and a swap takes effect from the next batch on.
     """
 
     def __init__(self, *, queue_limit: int = 256, token_budget: int = 2048) -> None:
         self._limit = queue_limit
         self._budget = token_budget
-        self._models: dict[str, Model] = {}
+        self._served: dict[str, _Served] = {}
         self._queue: deque[_Request] = deque()
         self._waiting = 0
         self._read = 0
@@ -74,18 +89,30 @@ class InferenceEngine:
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
         self._thread.start()
 
-    def swap(self, app: str, model: Model) -> None:
+    def swap(self, app: str, model: Model, lessons: Lessons | None = None) -> None:
         """Serve ``app`` with ``model``, merged by now, from the next batch on. Batches of every length are tried first.
 
-        Texts that wait keep the ids they have: all models of a process share the backbone's tokenizer.
+        ``lessons`` are those of the same version. Texts that wait keep the ids they have: all models of a process
+        share the backbone's tokenizer.
         """
         for length in model.backbone.buckets:
             model.predict(["a " * (length - 2)])
         with self._changed:
-            self._models[app] = model
+            self._served[app] = _Served(model, lessons)
 
-    def submit(self, app: str, texts: Sequence[str], gone: Gone | None = None) -> Future[list[Prediction]]:
-        """Queue texts; the future gives their Predictions in order.
+    def teach(self, app: str, version: str, lessons: Lessons | None) -> bool:
+        """Correct what ``version`` reads by ``lessons`` from the next batch on; False if another version serves."""
+        with self._changed:
+            model = self._of(app).model
+            if model.version != version:
+                return False
+            self._served[app] = _Served(model, lessons)
+        return True
+
+    def submit(
+        self, app: str, texts: Sequence[str], gone: Gone | None = None, *, bare: bool = False
+    ) -> Future[list[Prediction]]:
+        """Queue texts; the future gives their Predictions in order, without the lessons if they are to be ``bare``.
 
         Cancelling it drops the request, and so does ``gone`` if it is true when the request's turn comes.
 
@@ -93,10 +120,10 @@ class InferenceEngine:
         whole queue is taken when nothing else waits.
         """
         with self._changed:
-            model = self._model(app)
+            model = self._of(app).model
         # Outside of the lock and of the engine's thread: this is the one time that a text is tokenised.
         tokens = model.tokens(texts)
-        request = _Request(app, texts, tokens, gone, sum(len(t) for t in tokens))
+        request = _Request(app, texts, tokens, gone, bare, sum(len(t) for t in tokens))
         with self._changed:
             if self._stopped or (self._waiting and self._waiting + len(texts) > self._limit):
                 raise BusyError(self._waiting)
@@ -105,23 +132,37 @@ class InferenceEngine:
             self._changed.notify()
         return request.future
 
-    def predict(self, app: str, texts: Sequence[str], gone: Gone | None = None) -> list[Prediction]:
+    def predict(
+        self, app: str, texts: Sequence[str], gone: Gone | None = None, *, bare: bool = False
+    ) -> list[Prediction]:
         """Queue texts and wait for their Predictions. Raises CancelledError if ``gone`` came true before that."""
-        return self.submit(app, texts, gone).result()
+        return self.submit(app, texts, gone, bare=bare).result()
 
     def version(self, app: str) -> str:
         """Version of the model that serves ``app`` now. Raises UnknownAppError."""
-        with self._changed:
-            return self._model(app).version
+        return self.model(app).version
 
-    def _model(self, app: str) -> Model:
-        if app not in self._models:
-            raise UnknownAppError(app, list(self._models))
-        return self._models[app]
+    def model(self, app: str) -> Model:
+        """What serves ``app`` now, for what it says of itself: the engine's thread alone lets it read.
+
+        Raises UnknownAppError.
+        """
+        with self._changed:
+            return self._of(app).model
+
+    def lessons(self, app: str) -> Lessons | None:
+        """What corrects the version that serves ``app`` now. Raises UnknownAppError."""
+        with self._changed:
+            return self._of(app).lessons
+
+    def _of(self, app: str) -> _Served:
+        if app not in self._served:
+            raise UnknownAppError(app, list(self._served))
+        return self._served[app]
 
     def state(self) -> EngineState:
         with self._changed:
-            versions = {app: model.version for app, model in self._models.items()}
+            versions = {app: served.model.version for app, served in self._served.items()}
             return EngineState(self._waiting, self._read, self._batches, versions)
 
     def close(self) -> None:
@@ -139,8 +180,8 @@ class InferenceEngine:
                 if not self._queue:
                     return
                 requests = self._next_batch()
-                model = self._models[requests[0].app]
-            self._run(model, requests)
+                served = self._served[requests[0].app]
+            self._run(served, requests)
 
     def _next_batch(self) -> list[_Request]:
         """The oldest request and, within the token budget, others of its app in order of arrival."""
@@ -153,7 +194,7 @@ class InferenceEngine:
                 tokens += request.count
         return batch
 
-    def _run(self, model: Model, requests: list[_Request]) -> None:
+    def _run(self, served: _Served, requests: list[_Request]) -> None:
         for r in requests:
             if r.gone is not None and r.gone():
                 r.future.cancel()
@@ -162,7 +203,11 @@ class InferenceEngine:
         predictions: list[Prediction] = []
         failure: BaseException | None = None
         try:
-            predictions = model.predict(texts, tokens=[t for r in live for t in r.tokens])
+            predictions = served.model.predict(texts, tokens=[t for r in live for t in r.tokens])
+            if served.lessons is not None:
+                corrected = served.lessons.corrected(predictions)
+                bare = [r.bare for r in live for _ in r.texts]
+                predictions = [p if plain else c for p, c, plain in zip(predictions, corrected, bare, strict=True)]
         except BaseException as error:  # the waiting callers must hear of it, whatever it is
             failure = error
         # Before anybody hears of a result: whoever has an answer may ask again at once.
