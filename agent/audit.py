@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.database import DataFile, insert, now
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,11 @@ class Entry:
     detail: dict[str, Any]
 
 
+def record(db: sqlite3.Connection, who: str, action: str, app: str = "", **detail: Any) -> None:
+    """As ``AuditLog.write``, within the transaction that does what is told here."""
+    insert(db, "audit", {"at": now(), "who": who, "action": action, "app": app, "detail": json.dumps(detail)})
+
+
 class AuditLog:
     """The log in a data file. Safe to call from many threads; raises what ``DataFile`` raises."""
 
@@ -30,8 +38,7 @@ class AuditLog:
     def write(self, who: str, action: str, app: str = "", **detail: Any) -> None:
         """Add an entry; ``detail`` must be JSON, and must not quote what a customer said."""
         with self._file.transaction() as db:
-            row = {"at": now(), "who": who, "action": action, "app": app, "detail": json.dumps(detail)}
-            insert(db, "audit", row)
+            record(db, who, action, app, **detail)
 
     def entries(self, app: str | None = None, most: int = 200) -> list[Entry]:
         """The newest first, of one app or of all."""

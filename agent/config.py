@@ -66,6 +66,12 @@ class Settings:
     """Web origins besides our own that may call the service, such as ``https://shop.example``."""
     secure_cookies: bool = False
     """Send cookies over HTTPS only; set it when a proxy in front speaks HTTPS."""
+    accept_corrections: bool = False
+    """Learn from intents that clients name for their own messages, without a review; few of each client count."""
+    client_examples: int = 20
+    """Reviewed messages of one client that an intent is taught with, at most."""
+    client_percent: int = 20
+    """The same as a share of the intent's other examples, in percent; five always count."""
     log_level: str = "info"
     """debug, info, warning, error or critical."""
     redactor: str = "builtin"
@@ -89,6 +95,8 @@ class Settings:
             ("max_message_chars", 1, 1_000_000),
             ("max_body_bytes", 1024, 1_000_000_000),
             ("generator_timeout", 1, 300),
+            ("client_examples", 1, 100_000),
+            ("client_percent", 0, 100),
         ):
             value = getattr(self, name)
             if not least <= value <= most:

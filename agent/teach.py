@@ -13,18 +13,21 @@ import torch
 
 from agent.apps import open_index
 from agent.config import Settings
+from agent.database import DataFile
 from agent.domain import Domain, discover
 from agent.errors import ModelError, UnknownAppError
 from agent.learning.data import Dataset, load_dataset
 from agent.learning.provisional import FIRST_EXAMPLES, first_model, probe_version
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import Recipe, Vectors, train_version
+from agent.learning.reviewed import ReviewedData, with_reviews
 from agent.lock import FolderLock
 from agent.model.backbone import Backbone
 from agent.model.memory import Memory
 from agent.model.multitask import MultiTaskModel
 from agent.model.storage import load_model
 from agent.progress import Bar, StepProgress
+from agent.reviews import ReviewBook
 from index.knowledge import KnowledgeIndex
 
 if TYPE_CHECKING:
@@ -42,9 +45,22 @@ def domain_of(settings: Settings, name: str) -> Domain:
 
 
 def dataset_of(domain: Domain, index: KnowledgeIndex, folder: Path) -> Dataset:
-    """The examples in ``folder``; a question's intent is the one in its article's front matter."""
+    """The examples in ``folder`` alone; a question's intent is the one in its article's front matter."""
     intents = {d.id: d.metadata["intent"] for d in index.documents() if "intent" in d.metadata}
     return load_dataset(folder, intents)
+
+
+def learning_data(domain: Domain, index: KnowledgeIndex, file: DataFile, settings: Settings) -> ReviewedData:
+    """The app's own examples joined with its reviews: what everything that trains or measures it goes by."""
+    book = ReviewBook(file)
+    return with_reviews(
+        dataset_of(domain, index, domain.folder),
+        [*book.claims(domain.name), *book.reviews(domain.name)],
+        settings=settings,
+        frozen=[example.text for example in dataset_of(domain, index, domain.folder / "test").examples],
+        intents=domain.intents,
+        documents={document.id for document in index.documents()},
+    )
 
 
 def documents_of(index: KnowledgeIndex) -> dict[str, Vectors]:

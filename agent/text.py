@@ -6,6 +6,7 @@ measures. Personal data is masked elsewhere (``agent.redaction``).
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 
 from agent.errors import BadInputError
@@ -66,3 +67,13 @@ def _joins_emoji(text: str, place: int) -> bool:
 def has_words(text: str) -> bool:
     """Whether the text has a letter or a digit of any script; emoji and punctuation alone have none."""
     return any(char.isalnum() for char in text)
+
+
+def text_key(text: str) -> str:
+    """What two texts have in common that count as one: their words, whatever their case and the spaces between."""
+    return " ".join(text.casefold().split())
+
+
+def fraction(key: str) -> float:
+    """A number in [0, 1) that depends on ``key`` alone, to split or sample in a stable way."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64

@@ -170,6 +170,7 @@ class Review:
     """What the customer wrote."""
     verdict: Verdict
     reviewer: str
+    """Empty: nobody looked at it, and it is the client's own word (see the setting ``accept_corrections``)."""
     message_id: str | None = None
     """The bot's message that answered it; None for a text that was never said here."""
     conversation_id: str = ""
@@ -180,6 +181,15 @@ class Review:
     document: str | None = None
     """Id of the knowledge document that answers the text, and ``wrong_document`` of one that does not."""
     wrong_document: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReview(Review):
+    """A review as it was kept."""
+
+    id: int
+    created_at: str
+    """UTC, ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ LAYERS = (
     ("agent.migrations", "agent.rows"),
     ("agent.database",),
     ("agent.store", "agent.audit"),
+    ("agent.reviews",),
     ("agent.progress",),
     ("agent.apps", "agent.why"),
     ("agent.runtime", "agent.service"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from agent.errors import TrainingError
 from agent.learning.train import UNIFORM, Row
 from agent.model.multitask import INTENT, SENTIMENT
+from agent.text import fraction, text_key
 from agent.types import SENTIMENTS, Example
 
 VALIDATION_SHARE = 0.1
@@ -32,8 +33,8 @@ class Dataset:
 
     def split(self, share: float = VALIDATION_SHARE) -> tuple[Dataset, Dataset]:
         """(training, validation). A text's side depends on the text alone, so that adding examples moves none."""
-        held = [e for e in self.examples if _fraction(e.text) < share]
-        rest = [e for e in self.examples if _fraction(e.text) >= share]
+        held = [e for e in self.examples if fraction(text_key(e.text)) < share]
+        rest = [e for e in self.examples if fraction(text_key(e.text)) >= share]
         return Dataset(tuple(rest)), Dataset(tuple(held))
 
     def sample(self, most: int) -> Dataset:
@@ -41,7 +42,7 @@ class Dataset:
         depends on the texts alone."""
         kept: dict[int, Example] = {}
         counts: Counter[str] = Counter()
-        for i in sorted(range(len(self.examples)), key=lambda i: _fraction(f"sample {self.examples[i].text}")):
+        for i in sorted(range(len(self.examples)), key=lambda i: fraction(text_key(f"sample {self.examples[i].text}"))):
             e = self.examples[i]
             group = e.intent or e.sentiment or "outside"
             counts[group] += 1
@@ -64,12 +65,6 @@ class Dataset:
     @property
     def questions(self) -> list[Example]:
         return [e for e in self.examples if e.document is not None]
-
-
-def _fraction(text: str) -> float:
-    """A number in [0, 1) that depends on the text's words alone."""
-    key = " ".join(text.casefold().split())
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
 
 
 def load_dataset(folder: Path, intent_of_document: Mapping[str, str]) -> Dataset:
@@ -119,7 +114,7 @@ def _example(line: str, name: str, key: str, intent_of_document: Mapping[str, st
 
 
 def _join(found: dict[str, Example], new: Example, where: str) -> None:
-    key = " ".join(new.text.casefold().split())
+    key = text_key(new.text)
     old = found.get(key)
     if old is None:
         found[key] = new
