@@ -15,17 +15,21 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from agent.apps import PASSAGES, App, build_app, load_domains, open_index
+from agent.apps import PASSAGES, App, build_app, load_domains, open_index, reranked
 from agent.config import Settings
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain
 from agent.errors import BadInputError, ModelError, UnknownAppError
 from agent.generator import Generator, Show
+from agent.learning.quick import QuickReport
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
-from agent.model.engine import InferenceEngine
+from agent.model.engine import InferenceEngine, Model
+from agent.model.lessons import Lessons
 from agent.model.serving import open_version
 from agent.progress import Bar
 from agent.redaction import make_redactor
@@ -62,6 +66,10 @@ class Agent:
         self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
         self.training: dict[str, Training] = {}
         """By app; kept by whoever trains beside the service."""
+        self.learned: dict[str, QuickReport] = {}
+        """By app with reviews; kept by whoever follows them."""
+        self.reviewed = threading.Event()
+        """Set by whoever adds or undoes a review in this process, which is then learned at once."""
         self.opened = time.time_ns()
         """Nanoseconds since 1970; no file of an app was read before."""
         self.redactor = make_redactor(settings.redactor)
@@ -114,12 +122,16 @@ class Agent:
             raise
         return agent
 
-    def load_champion(self, app: str) -> None:
-        """Serve the version that the alias ``champion`` names. Raises ModelError if there is none."""
+    def load_champion(self, app: str, teach: Callable[[Model], Lessons | None] = lambda model: None) -> None:
+        """Serve the version that the alias ``champion`` names, with the lessons that ``teach`` gives for it.
+
+        Raises ModelError if there is none.
+        """
         folder = ModelRegistry(self.settings.data, app).champion()
         if folder is None:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
-        self.engine.swap(app, open_version(folder, self.backbone))
+        model = open_version(folder, self.backbone)
+        self.engine.swap(app, model, teach(model))
 
     def reload(self, app: str) -> None:
         """Take up an app's files as they are now; turns that are under way end with what they began with.
@@ -207,7 +219,15 @@ class Agent:
         began: float,
         show: Show,
     ) -> Reply:
-        draft = app.dialogue.reply(predictions, tracker, lambda query, v: app.index.search(query, v, PASSAGES))
+        moved = False
+
+        def search(query: str, vector: NDArray[np.float32]) -> list[Hit]:
+            nonlocal moved
+            found, taught = self._search(app, query, vector, PASSAGES)
+            moved = moved or found[:1] != taught[:1]
+            return taught
+
+        draft = app.dialogue.reply(predictions, tracker, search)
         prediction = draft.prediction
         reply = Reply(
             conversation_id=tracker.conversation_id,
@@ -217,7 +237,7 @@ class Agent:
             model_version=prediction.model_version,
             citations=draft.citations,
             quick_replies=draft.quick_replies,
-            why=explain(prediction, draft.route, tracker, draft.hits),
+            why=explain(prediction, draft.route, tracker, draft.hits, moved),
         )
         if self.generator is not None and reply.route.kind == "answer" and reply.citations:
             rewritten = self.generator.rewrite(text, reply.text, reply.citations, show)
@@ -246,7 +266,14 @@ class Agent:
     def search(self, app: str, text: str, k: int = PASSAGES) -> list[Hit]:
         """The ``k`` passages that answer ``text`` best, best first."""
         prediction = self.predict(app, [text])[0]
-        return self._app(app).index.search(prediction.text, prediction.query_vector, k)
+        return self._search(self._app(app), prediction.text, prediction.query_vector, k)[1]
+
+    def _search(self, app: App, text: str, vector: NDArray[np.float32], k: int) -> tuple[list[Hit], list[Hit]]:
+        """What the index finds, best first, and what is left of that order after the reviews of near texts."""
+        found = app.index.search(text, vector, k)
+        lessons = self.engine.lessons(app.domain.name)
+        shifts = lessons.documents(vector) if lessons is not None else {}
+        return found, reranked(app.index, found, shifts, text, vector, k) if shifts else found
 
     def feedback(self, feedback: Feedback) -> bool:
         """Keep what a person said of a reply; False if it was said before. Raises ConversationError."""
@@ -261,6 +288,13 @@ class Agent:
         self._app(turn.app)
         registry = ModelRegistry(self.settings.data, turn.app)
         return why(turn, self.engine, registry, self.backbone, self.settings.token_budget)
+
+    def quick(self, app: str) -> dict[str, Any] | None:
+        """What was learned of the app's reviews beside the version in service (``QuickReport``), ready for JSON; None
+        before the first review. Raises UnknownAppError."""
+        self._app(app)
+        report = self.learned.get(app)
+        return None if report is None else asdict(report)
 
     def passage(self, app: str, passage_id: str) -> Passage:
         """A passage by its id. Raises KeyError if there is none."""

@@ -36,7 +36,7 @@ LAYERS = (
     ("agent.runtime", "agent.service"),
     ("agent.teach", "agent.doctor", "agent.load"),
     ("agent.rehearsal",),
-    ("agent.study",),
+    ("agent.study", "agent.follower"),
     ("agent.background",),
     ("agent.schema", "agent.limits", "agent.identity", "agent.headers", "agent.problems"),
     ("ui",),

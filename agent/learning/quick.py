@@ -53,8 +53,7 @@ class QuickReport:
     checked: bool
     """Whether the guard has been read; until then a lesson counts for its own text alone."""
     accuracy_before: float | None
-    """Intent accuracy on the frozen test set, 0 to 1, without the lessons; None while it has not been read, or if
-    there is none."""
+    """Intent accuracy on the frozen test set, 0 to 1, without the lessons; None if no lesson was held against one."""
     accuracy_after: float | None
     seconds: float
     """That it took."""
@@ -68,10 +67,9 @@ class Known:
     """The domain's."""
     trained: Mapping[str, str | None]
     """Intent of every text that the version was trained on, by ``text_key``."""
-    reviews: Collection[int]
-    """Ids of the reviews that it was trained on."""
     frozen: Dataset
     held_out: Dataset
+    """Examples that it was not trained on."""
 
 
 class QuickLearner:
@@ -155,8 +153,6 @@ class QuickLearner:
 
     def _knows(self, decision: Decision) -> bool:
         """Whether the version was trained on what was decided."""
-        if all(review.id in self._known.reviews for review in decision.reviews):
-            return True
         beyond = decision.out_of_scope or decision.sentiment or decision.document or decision.wrong_documents
         return not beyond and self._known.trained.get(text_key(decision.text)) == decision.intent
 
@@ -172,4 +168,3 @@ class QuickLearner:
             Lesson(kept[d.text], d.intent, d.out_of_scope, d.sentiment, d.document, d.wrong_documents)
             for d in decisions
         ]
-

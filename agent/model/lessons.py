@@ -76,9 +76,6 @@ class Neighbours:
         """(R,) labels -> cosines of the nearest training example with another label than each, (N, R)."""
         return np.where(self.label[:, None] == labels, self.second[:, None], self.best[:, None])
 
-    def __getitem__(self, rows: Places) -> Neighbours:
-        return Neighbours(self.label[rows], self.best[rows], self.second[rows])
-
 
 def strengths(cosines: Matrix, reach: Matrix | float, contrary: Matrix | float = -1.0) -> Matrix:
     """How far lessons count for texts, 0 to 1, all shapes alike: 1 from SAME on, falling to 0 where their reach ends.
@@ -113,7 +110,8 @@ def blended(probabilities: Matrix, strength: Matrix, cosines: Matrix, labels: Pl
 def rescored(scores: Matrix, strength: Matrix, labels: Places, outside: Matrix) -> Matrix:
     """Out-of-scope scores (N,), lessons blended in; the other arguments as for ``blended`` and from it."""
     most = np.where(labels == NOTHING, 0, strength).max(1, initial=0)
-    return (1 - most) * scores + most * outside
+    scored: Matrix = (1 - most) * scores + most * outside
+    return scored
 
 
 class Lessons:
@@ -140,7 +138,7 @@ class Lessons:
             return []
         queries = np.stack([prediction.query_vector for prediction in predictions])
         cosines = queries @ self._queries.T  # Shape: (N, R)
-        near = (cosines > self._reach).any(1)
+        near = np.any(cosines > self._reach, axis=1)
         return [
             replace(self._correct(prediction, cosines[i]) if near[i] else prediction, lessons=len(self))
             for i, prediction in enumerate(predictions)
@@ -182,9 +180,7 @@ class Lessons:
         strength = strengths(cosines, np.maximum(self._reach, FEELING_REACH))
         alone = np.array([[sentiment.scores.get(name, 0.0) for name in SENTIMENTS]], np.float32)
         shares, _ = blended(alone, strength, cosines, self._feelings)
-        return Sentiment(
-            SENTIMENTS[int(shares[0].argmax())], dict(zip(SENTIMENTS, shares[0].tolist(), strict=True))
-        )
+        return Sentiment(SENTIMENTS[int(shares[0].argmax())], dict(zip(SENTIMENTS, shares[0].tolist(), strict=True)))
 
 
 def place_of(lesson: Lesson, names: Sequence[str]) -> int:
