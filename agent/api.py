@@ -200,11 +200,12 @@ def create_router(agent: Service) -> APIRouter:
         responses=_problems(404, 507),
     )
     def feedback(body: FeedbackIn, request: Request) -> dict[str, bool]:
-        """Raises the reply for review by a person; it is no label by itself."""
+        """Raises the reply for review by a person; it is no label by itself. The same said twice counts once."""
         said = Feedback(
             message_id=body.message_id,
             client_id=client_of(request).id,
             kind=body.kind,
+            value=body.value,
             reason=clean(body.reason, limit) if body.reason.strip() else "",
             comment=clean(body.comment, limit) if body.comment.strip() else "",
         )

@@ -31,6 +31,7 @@ from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine, Model
 from agent.model.lessons import Lessons
 from agent.model.serving import open_version
+from agent.names import check_feedback
 from agent.progress import Bar
 from agent.redaction import make_redactor
 from agent.store import Store
@@ -276,7 +277,12 @@ class Agent:
         return found, reranked(app.index, found, shifts, text, vector, k) if shifts else found
 
     def feedback(self, feedback: Feedback) -> bool:
-        """Keep what a person said of a reply; False if it was said before. Raises ConversationError."""
+        """Keep what a person said of a reply; False if it was said before.
+
+        Raises ConversationError, and BadInputError if it names what the app has not.
+        """
+        app = self._app(self.store.app_of_reply(feedback.message_id, feedback.client_id))
+        check_feedback(feedback, app.domain, app.index)
         return self.store.add_feedback(feedback)
 
     def why(self, message_id: str, client_id: str) -> dict[str, Any]:

@@ -40,7 +40,14 @@ class FeedbackIn(_Body):
     """What a person says of a reply."""
 
     message_id: str = Field(max_length=200, examples=["kTq0vGJ1w8yQmB2x"])
-    kind: Literal["up", "down"]
+    kind: Literal["up", "down", "intent", "right_passage", "wrong_passage", "sentiment", "csat", "comment"]
+    value: str = Field(
+        "",
+        max_length=200,
+        description="The intent, the passage's id, the sentiment, or a mark from 1 to 5 (`csat`: the conversation as a "
+        "whole); empty for `up`, `down` and `comment`.",
+        examples=[""],
+    )
     reason: str = Field("", max_length=200, examples=["wrong answer"])
     comment: str = Field("", description="In the person's own words.")
 

@@ -134,7 +134,7 @@ class Store:
             "json_object('kind', r.kind, 'reason', r.reason, 'intent', r.intent, 'score', r.score, "
             "'threshold', r.threshold, 'options', json(r.options)) AS route, r.why, p.model_version, "
             "(SELECT f.kind FROM feedback f WHERE f.message_id = m.id AND f.client_id = c.client_id "
-            "ORDER BY f.id DESC LIMIT 1) AS judged "
+            "AND f.kind IN ('up', 'down') ORDER BY f.id DESC LIMIT 1) AS judged "
             "FROM messages m JOIN conversations c ON c.id = m.conversation_id "
             "LEFT JOIN routes r ON r.message_id = m.id LEFT JOIN predictions p ON p.message_id = m.id "
             "WHERE m.conversation_id = ? ORDER BY m.number",
@@ -210,7 +210,7 @@ class Store:
         """
         said = asdict(feedback)
         with self.file.transaction() as db:
-            self._require_own_reply(feedback.message_id, feedback.client_id)
+            self.app_of_reply(feedback.message_id, feedback.client_id)
             same = (
                 "SELECT id FROM feedback WHERE message_id = :message_id AND client_id = :client_id "
                 "AND kind = :kind AND value = :value AND reason = :reason AND comment = :comment"
@@ -225,7 +225,7 @@ class Store:
 
         Raises ConversationError if the client may not use the conversation, or there is no such bot message.
         """
-        self._require_own_reply(message_id, client_id)
+        self.app_of_reply(message_id, client_id)
         [row] = self.file.read(
             "SELECT m.turn AS message_id, c.app, m.text, p.model_version, p.intent, r.why, r.options, "
             "r.kind, r.reason, r.intent AS routed, r.score, r.threshold "
@@ -241,7 +241,11 @@ class Store:
             why=json.loads(row["why"]),
         )
 
-    def _require_own_reply(self, message_id: str, client_id: str) -> None:
+    def app_of_reply(self, message_id: str, client_id: str) -> str:
+        """The app that gave a reply.
+
+        Raises ConversationError if the client may not use the conversation, or there is no such bot message.
+        """
         rows = self.file.read(
             "SELECT c.* FROM messages m JOIN conversations c ON c.id = m.conversation_id "
             "WHERE m.id = ? AND m.role = 'bot'",
@@ -253,6 +257,7 @@ class Store:
         # Of an unclaimed conversation the message's id is the secret, whatever identity came with it.
         if conversation.claimed and conversation.client_id != client_id:
             raise ConversationError(message_id)
+        return conversation.app
 
     def counts(self) -> dict[str, int]:
         """How many rows there are: conversations, messages, feedback_up, feedback_down."""

@@ -32,7 +32,7 @@ LAYERS = (
     ("agent.store", "agent.audit"),
     ("agent.reviews",),
     ("agent.progress",),
-    ("agent.apps", "agent.why"),
+    ("agent.apps", "agent.why", "agent.names"),
     ("agent.runtime", "agent.service"),
     ("agent.teach", "agent.doctor", "agent.load"),
     ("agent.rehearsal",),

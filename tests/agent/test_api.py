@@ -15,6 +15,7 @@ from agent import schema
 from agent.api import CLIENT_GONE
 from agent.errors import (
     BackboneError,
+    BadInputError,
     BusyError,
     DiskFullError,
     ModelError,
@@ -237,11 +238,24 @@ def test_feedback_is_recorded_once(http: TestClient, agent: FakeAgent) -> None:
     assert (agent.judged[0].reason, agent.judged[0].comment) == ("wrong", "not this")
 
 
+def test_feedback_of_other_kinds_carries_its_value(http: TestClient, agent: FakeAgent) -> None:
+    http.post("/v1/messages", json={"text": "a"})
+    for kind, value in (("intent", "track"), ("right_passage", "shipping#2"), ("sentiment", "negative"), ("csat", "4")):
+        answer = http.post("/v1/feedback", json={"message_id": "m1", "kind": kind, "value": value})
+        assert answer.json() == {"recorded": True}
+        assert (agent.judged[-1].kind, agent.judged[-1].value) == (kind, value)
+    agent.failure = BadInputError("unknown_intent", "There is no intent 'trac'. Did you mean 'track'?")
+    answer = http.post("/v1/feedback", json={"message_id": "m1", "kind": "intent", "value": "trac"})
+    assert (answer.status_code, code_of(answer)) == (400, "unknown_intent")
+    assert "Did you mean 'track'?" in answer.text
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [
         ({"message_id": "m2"}, 404, "unknown_conversation"),
         ({"kind": "sideways"}, 422, "invalid_request"),
+        ({"kind": "takeover"}, 422, "invalid_request"),
         ({"comment": "\x00"}, 400, "not_text"),
         ({"comment": "a" * 2001}, 413, "too_long"),
         ({"stars": 5}, 422, "invalid_request"),

@@ -75,6 +75,18 @@ def test_a_turn_is_kept_whole(agent: Agent) -> None:
     assert not agent.feedback(Feedback(reply.message_id, "ann", "down", reason="wrong"))
 
 
+def test_feedback_that_names_what_the_app_has_not_is_refused_and_not_kept(agent: Agent) -> None:
+    reply = agent.reply(say(agent, "when do you open"))
+    with pytest.raises(BadInputError, match="no intent 'hour'"):
+        agent.feedback(Feedback(reply.message_id, "ann", "intent", "hour"))
+    assert agent.feedback(Feedback(reply.message_id, "ann", "intent", "hours"))
+    assert agent.feedback(Feedback(reply.message_id, "ann", "wrong_passage", "opening#1"))
+    kept = agent.store.file.read("SELECT kind, value FROM feedback ORDER BY id", [])
+    assert [tuple(row.values()) for row in kept] == [("intent", "hours"), ("wrong_passage", "opening#1")]
+    with pytest.raises(ConversationError):
+        agent.feedback(Feedback(reply.message_id, "eve", "intent", "nonsense"))
+
+
 def test_a_form_goes_on_after_a_restart(settings: Settings, tiny: Backbone) -> None:
     first = Agent.open(settings, backbone=tiny, only="library")
     asked = first.reply(say(first, "reserve a book"))

@@ -250,6 +250,24 @@ def test_feedback_is_kept_once_and_a_changed_mind_is_a_new_row(store: Store) -> 
     assert (store.counts()["feedback_up"], store.counts()["feedback_down"]) == (1, 1)
 
 
+def test_what_was_judged_is_up_or_down_whatever_else_was_said(store: Store) -> None:
+    conversation = begin(store)
+    save(store, conversation)
+    for said in (
+        Feedback("m1", "c1", "down"),
+        Feedback("m1", "c1", "intent", "returns"),
+        Feedback("m1", "c1", "csat", "2"),
+        Feedback("m1", "c1", "csat", "4"),
+        Feedback("m1", "c1", "comment", comment="slow"),
+    ):
+        assert store.add_feedback(said) is True
+        assert store.add_feedback(said) is False
+    assert [m["judged"] for m in store.messages(conversation)] == [None, "down"]
+    kept = rows(store, "SELECT kind, value, comment FROM feedback ORDER BY id")
+    assert [row["kind"] for row in kept] == ["down", "intent", "csat", "csat", "comment"]
+    assert [row["value"] for row in kept] == ["", "returns", "2", "4", ""]
+
+
 def test_feedback_on_what_is_not_theirs_is_refused(store: Store) -> None:
     conversation = begin(store)
     save(store, conversation)

@@ -21,6 +21,7 @@ NAMES = (
     "bankfaqs",
     "calibration",
     "quick_learning",
+    "label_errors",
     "support",
     "conversations",
     "grounding",

@@ -77,7 +77,7 @@ def test_a_lesson_counts_for_its_own_text_until_the_guard_has_been_read() -> Non
 def test_a_lesson_reaches_as_far_as_it_costs_nothing() -> None:
     gains = learner([Example("my money back", intent="refund"), Example("moon", intent="card")])
     lessons, report = learned(gains, review("money back", "refund"))
-    assert reaches(lessons) == [0.6]
+    assert reaches(lessons) == [0.7]
     assert (report.accuracy_before, report.accuracy_after) == (0.5, 1.0)
     costs = learner([Example("send it back", intent="card"), Example("moon", intent="card")])
     lessons, report = learned(costs, review("money back", "refund"))
