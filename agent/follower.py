@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.domain import Domain
-from agent.errors import BusyError, SwitchboardError
+from agent.errors import BusyError, ModelError, SwitchboardError
 from agent.learning.data import Dataset
 from agent.learning.decisions import decide
 from agent.learning.quick import Known, QuickLearner, QuickReport, Read
@@ -41,14 +41,16 @@ class _Followed:
     """How far the service has come with one app."""
 
     learner: QuickLearner | None = None
-    """None while the app has no reviews, and so is ``report``."""
+    """None while the app has no reviews, or they cannot be learned; so is ``report``."""
     report: QuickReport | None = None
     stamp: str = ""
-    """Of the reviews that were learned."""
+    """Of the reviews that were learned, or could not be; so are ``version`` and ``domain``."""
+    version: str = ""
     domain: Domain | None = None
-    """The app's files as they were then."""
-    failed: str = ""
-    """What could not be done and is not tried again."""
+    refused: tuple[str, str] | None = None
+    """A champion that cannot be served, and why."""
+    said: str = ""
+    """The failure that is in the log."""
 
 
 class Follower:
@@ -80,40 +82,58 @@ class Follower:
             self._agent.reviewed.wait(BREATH if any(more) else self._look_every)
 
     def look(self, name: str) -> bool:
-        """One look at an app; whether there is more to do at once."""
-        try:
-            self.serve_champion(name)
-            with self._lock:
+        """One look at an app; whether there is more to do at once. What fails is in the log, once."""
+        with self._lock:
+            try:
+                self.serve_champion(name)
+            except SwitchboardError as error:
+                self._say(name, error)
+            try:
                 return self._learn(name)
-        except BusyError:  # customers come first; the next look tries again
-            return False
-        except (SwitchboardError, KnowledgeError, OSError) as error:
-            self._fail(name, str(error))
-            return False
+            except BusyError:  # customers come first; the next look tries again
+                self._apps[name].stamp = ""
+            except (SwitchboardError, KnowledgeError, OSError) as error:
+                self._give_up(name, error)
+        return False
 
     def serve_champion(self, name: str) -> None:
         """Swap the champion in if another version serves.
 
-        Raises ModelError if it is damaged; the other one then goes on.
+        Raises ModelError if it cannot be served; the other one then goes on. It is not tried twice.
         """
         with self._lock:
+            followed = self._apps[name]
             champion = ModelRegistry(self._agent.settings.data, name).champion()
-            if champion is not None and champion.name != self._agent.engine.version(name):
-                self._agent.load_champion(name, lambda model: self._taught(name, model, model.predict))
-                log.info("%s: version %s is in service", name, champion.name)
-                self._tell(name)
+            if champion is None or champion.name == self._agent.engine.version(name):
+                return
+            if followed.refused is not None and followed.refused[0] == champion.name:
+                raise ModelError(followed.refused[1])
+            try:
+                self._agent.load_champion(name, lambda model: self._taught_before(name, model))
+            except ModelError as error:
+                followed.refused = (champion.name, str(error))
+                raise
+            log.info("%s: version %s is in service", name, champion.name)
+            self._tell(name)
+
+    def _taught_before(self, name: str, model: Model) -> Lessons | None:
+        """The lessons for a version that does not serve yet, and will with or without them."""
+        try:
+            return self._taught(name, model, model.predict)
+        except (SwitchboardError, KnowledgeError, OSError) as error:
+            self._give_up(name, error)
+            return None
 
     def _learn(self, name: str) -> bool:
         """Bring the lessons level with the reviews, or else read some of what they are held against."""
-        followed, stamp = self._apps[name], self._book.stamp(name)
-        model = self._agent.engine.model(name)
+        followed, model, domain = self._apps[name], self._agent.engine.model(name), self._agent.domains[name]
 
         def read(texts: Sequence[str]) -> list[Prediction]:
             return self._agent.engine.predict(name, texts, bare=True)
 
-        learner = followed.learner
-        of_now = learner is None or learner.version == model.version
-        if stamp == followed.stamp and of_now and followed.domain is self._agent.domains[name]:
+        level = (followed.stamp, followed.version) == (self._book.stamp(name), model.version)
+        if level and followed.domain is domain:
+            learner = followed.learner
             if learner is None or learner.ready:
                 return False
             learner.prepare(read)
@@ -126,19 +146,19 @@ class Follower:
     def _taught(self, name: str, model: Model, read: Read) -> Lessons | None:
         """The lessons for a version, from all reviews."""
         followed, domain = self._apps[name], self._agent.domains[name]
-        stamp = self._book.stamp(name)
+        learner = followed.learner
+        if followed.version != model.version or followed.domain is not domain:
+            learner = None
+        followed.stamp, followed.version, followed.domain = self._book.stamp(name), model.version, domain
         decisions = decide(self._book.reviews(name))
         if not decisions:
-            followed.learner, followed.report, lessons = None, None, None
-        else:
-            learner = followed.learner
-            if learner is None or learner.version != model.version or followed.domain is not domain:
-                learner = QuickLearner(
-                    model.version, model.labels(INTENT), model.votes.get(INTENT), self._known(name, model.version)
-                )
-            lessons, followed.report = learner.learn(decisions, read)
-            followed.learner = learner
-        followed.stamp, followed.domain = stamp, domain
+            followed.learner = followed.report = None
+            return None
+        if learner is None:
+            known = self._known(name, model.version)
+            learner = QuickLearner(model.version, model.labels(INTENT), model.votes.get(INTENT), known)
+        followed.learner = learner
+        lessons, followed.report = learner.learn(decisions, read)
         return lessons
 
     def _tell(self, name: str) -> None:
@@ -159,9 +179,13 @@ class Follower:
         frozen = dataset_of(domain, index, domain.folder / "test")
         return Known(frozenset(domain.intents), trained, frozen, Dataset(tuple(held_out)))
 
-    def _fail(self, name: str, reason: str) -> None:
-        """Say it once."""
+    def _give_up(self, name: str, error: Exception) -> None:
+        """Learn no reviews until they, the version or the app's files change; lessons of before stay."""
+        self._apps[name].learner = self._apps[name].report = None
+        self._say(name, error)
+
+    def _say(self, name: str, error: Exception) -> None:
         followed = self._apps[name]
-        if reason != followed.failed:
-            log.error("%s: what people decided cannot be followed; the service goes on as it is. %s", name, reason)
-        followed.failed = reason
+        if followed.said != str(error):
+            log.error("%s: what people decided cannot be followed; the service goes on as it is. %s", name, error)
+        followed.said = str(error)

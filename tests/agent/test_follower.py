@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from agent.background import Background
 from agent.config import Settings
 from agent.database import DataFile
+from agent.errors import ModelError
 from agent.follower import Follower
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
@@ -145,9 +146,34 @@ def test_a_damaged_champion_is_named_once_and_the_service_goes_on(
     with (folder / "heads.safetensors").open("ab") as stream:
         stream.write(b"!")
     follow(follower)
+    with pytest.raises(ModelError, match=r"heads\.safetensors"):
+        follower.serve_champion(APP)
+    ReviewBook(agent.store.file).add(review())
     follow(follower)
     assert caplog.text.count("heads.safetensors") == 1
-    assert agent.engine.version(APP) == "1"
+    assert (agent.engine.version(APP), intent_of(agent)) == ("1", "fines")
+
+
+def test_reviews_that_cannot_be_learned_are_no_obstacle(
+    settings: Settings, agent: Agent, tiny: Backbone, caplog: pytest.LogCaptureFixture
+) -> None:
+    follower, book, test_set = (
+        Follower(agent),
+        ReviewBook(agent.store.file),
+        settings.apps[0] / "test" / "examples.jsonl",
+    )
+    written = test_set.read_text()
+    test_set.write_text("no JSON\n")
+    book.add(review())
+    follow(follower)
+    train_library(settings, tiny)
+    follow(follower)
+    assert caplog.text.count("test/examples.jsonl:1") == 1
+    assert (agent.engine.version(APP), agent.quick(APP)) == ("2", None)
+    test_set.write_text(written)
+    book.add(review("are you open"))
+    follow(follower)
+    assert (agent.quick(APP) or {})["reviews"] == 2
 
 
 def test_a_review_in_a_running_service_is_answered_over_http(
