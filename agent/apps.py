@@ -17,7 +17,7 @@ from agent.domain import Domain, discover
 from agent.errors import UnknownAppError
 from agent.model.backbone import Backbone
 from agent.model.frozen import FrozenEncoder
-from index.knowledge import Hit, IndexDamagedError, KnowledgeIndex
+from index.knowledge import CANDIDATES, Hit, IndexDamagedError, KnowledgeIndex
 
 log = logging.getLogger("switchboard")
 
@@ -80,21 +80,17 @@ def build_app(domain: Domain, settings: Settings, index: KnowledgeIndex) -> App:
 
 
 def reranked(
-    index: KnowledgeIndex,
-    hits: Sequence[Hit],
-    shifts: Mapping[str, float],
-    text: str,
-    vector: NDArray[np.float32],
-    k: int,
+    index: KnowledgeIndex, shifts: Mapping[str, float], text: str, vector: NDArray[np.float32], k: int
 ) -> list[Hit]:
     """The ``k`` best passages for a text, best first, after what reviews say of some documents.
 
-    ``hits`` is what the index found; ``shifts`` says by document id how far its passages' scores go towards 1 (up to
-    1) or towards 0 (down to -1). A document that is not in the index any more is passed over.
+    ``shifts`` says by document id how far its passages' scores go towards 1 (up to 1) or towards 0 (down to -1). A
+    document that is not in the index any more is passed over.
     """
     raised = [document for document, shift in shifts.items() if shift > 0]
     fetched = index.search(text, vector, k, raised) if raised else []
-    found = {hit.passage.id: hit for hit in (*hits, *fetched)}
+    # Others may come into the places of those that fall.
+    found = {hit.passage.id: hit for hit in (*index.search(text, vector, CANDIDATES), *fetched)}
     shifted = []
     for hit in found.values():
         shift = shifts.get(hit.passage.document_id, 0.0)

@@ -225,7 +225,7 @@ class Agent:
         def search(query: str, vector: NDArray[np.float32]) -> list[Hit]:
             nonlocal moved
             found, taught = self._search(app, query, vector, PASSAGES)
-            moved = moved or found[:1] != taught[:1]
+            moved = moved or [hit.passage.id for hit in found[:1]] != [hit.passage.id for hit in taught[:1]]
             return taught
 
         draft = app.dialogue.reply(predictions, tracker, search)
@@ -270,11 +270,11 @@ class Agent:
         return self._search(self._app(app), prediction.text, prediction.query_vector, k)[1]
 
     def _search(self, app: App, text: str, vector: NDArray[np.float32], k: int) -> tuple[list[Hit], list[Hit]]:
-        """What the index finds, best first, and what is left of that order after the reviews of near texts."""
+        """What the index finds, best first, and that in the order of what reviews say of near texts."""
         found = app.index.search(text, vector, k)
         lessons = self.engine.lessons(app.domain.name)
         shifts = lessons.documents(vector) if lessons is not None else {}
-        return found, reranked(app.index, found, shifts, text, vector, k) if shifts else found
+        return found, reranked(app.index, shifts, text, vector, k) if shifts else found
 
     def feedback(self, feedback: Feedback) -> bool:
         """Keep what a person said of a reply; False if it was said before.

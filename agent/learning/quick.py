@@ -141,7 +141,7 @@ class QuickLearner:
 
     def _refusal(self, decision: Decision) -> str:
         """Why a decision cannot be taught, or an empty text."""
-        if decision.disputed:
+        if decision.disputed and decision.label is None and not decision.wrong_documents:
             return f"reviewers disagree on its {', '.join(decision.disputed)}"
         if decision.intent is not None and decision.intent not in self._known.intents:
             return f"the app has no intent '{decision.intent}'"
