@@ -157,16 +157,13 @@ def test_a_damaged_champion_is_named_once_and_the_service_goes_on(
 def test_reviews_that_cannot_be_learned_are_no_obstacle(
     settings: Settings, agent: Agent, tiny: Backbone, caplog: pytest.LogCaptureFixture
 ) -> None:
-    follower, book, test_set = (
-        Follower(agent),
-        ReviewBook(agent.store.file),
-        settings.apps[0] / "test" / "examples.jsonl",
-    )
+    follower, book = Follower(agent), ReviewBook(agent.store.file)
+    test_set = settings.apps[0] / "test" / "examples.jsonl"
     written = test_set.read_text()
+    train_library(settings, tiny)
     test_set.write_text("no JSON\n")
     book.add(review())
     follow(follower)
-    train_library(settings, tiny)
     follow(follower)
     assert caplog.text.count("test/examples.jsonl:1") == 1
     assert (agent.engine.version(APP), agent.quick(APP)) == ("2", None)
