@@ -27,7 +27,7 @@ from agent.learning.provisional import Stage, next_stage
 from agent.learning.registry import ModelRegistry
 from agent.runtime import Agent, Training
 from agent.study import GRACE, Order
-from agent.teach import dataset_of
+from agent.teach import dataset_of, intents_of
 from index.types import KnowledgeError
 
 log = logging.getLogger("switchboard")
@@ -126,7 +126,7 @@ class Background:
         registry = ModelRegistry(self._agent.settings.data, name)
         try:
             dataset = dataset_of(domain, self._agent.index(name), domain.folder)
-            stage = next_stage(registry, registry.champion(), dataset, list(domain.intents))
+            stage = next_stage(registry, registry.champion(), dataset, intents_of(domain, dataset))
         except (SwitchboardError, OSError) as error:
             self._fail(name, str(error))
             return None

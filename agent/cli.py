@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from agent.commands import review
 from agent.commands.options import AppName, AsJson, Config, Data, err, out, settings_of
 from agent.errors import DomainError, SwitchboardError, UnknownAppError
 
@@ -293,6 +294,10 @@ def versions(name: AppName, as_json: AsJson = False, data: Data = None, config: 
         figures = ", ".join(f"{k} {x:.3f}" for k, x in v.figures.get("validation", {}).items())
         table.add_row(v.name, v.created, "champion" if v.champion else "", figures)
     out.print(table)
+
+
+app.command()(review.review)
+app.command()(review.export)
 
 
 @app.command("bench-load")

@@ -44,6 +44,8 @@ class Intent:
     """For an action: answer from the knowledge too, when it has to ask something first."""
     follow_ups: tuple[str, ...] = ()
     """Messages offered as quick replies after an answer."""
+    from_reviews: bool = False
+    """Its examples are reviewed messages, so that examples.jsonl need not have any; it is learned once there are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class Candidate:
     """The intent of most of the nearest training examples; None if nobody looked."""
     drifts: bool = False
     """Whether it lies in a group of messages that the training data has nothing like."""
+    said: int = 1
+    """How many messages it stands for."""
 
     @property
     def intent(self) -> str | None:
@@ -75,8 +77,6 @@ class Item:
     reasons: tuple[str, ...]
     count: int
     """How many messages said this, or nearly this."""
-    alike: tuple[str, ...]
-    """Ids of the replies to the others among them."""
 
 
 def queue(
@@ -116,14 +116,13 @@ def queue(
         left[doubles] = False
         left[pick] = False
         likeness = np.maximum(likeness, alike)
-        others = [place for group in {pick, *doubles.tolist()} for place in groups[group] if place != firsts[pick]]
+        members = [place for group in {pick, *doubles.tolist()} for place in groups[group]]
         items.append(
             Item(
                 candidate=candidates[firsts[pick]],
                 worth=float(worth[pick]),
                 reasons=tuple(judged[pick][2]),
-                count=1 + len(others),
-                alike=tuple(candidates[place].message_id for place in sorted(others)),
+                count=sum(candidates[place].said for place in members),
             )
         )
     return items
@@ -134,9 +133,10 @@ def _judged(group: Sequence[Candidate], examples: Mapping[str, int], rare: float
     found = [_one(candidate, examples, rare) for candidate in group]
     best = max(range(len(group)), key=lambda place: found[place][0])
     worth, reasons = found[best]
-    if len(group) > 1:
-        worth += REPEATED * math.log2(len(group))
-        reasons = [*reasons, f"it was said {len(group)} times"]
+    said = sum(candidate.said for candidate in group)
+    if said > 1:
+        worth += REPEATED * math.log2(said)
+        reasons = [*reasons, f"it was said {said} times"]
     return best, worth, reasons
 
 
