@@ -16,10 +16,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from agent.alerts import AlertBook
-from agent.apps import PASSAGES, App, build_app, load_domains, open_index
+from agent.apps import PASSAGES, App, build_app, load_domains, open_index, reranked
 from agent.config import Settings
 from agent.customers import Subject
 from agent.dialogue.router import HELD
@@ -28,10 +30,12 @@ from agent.domain import Domain
 from agent.errors import BadInputError, ModelError, UnknownAppError
 from agent.generator import Generator, Show
 from agent.inbox import Inbox, tracker_of
+from agent.learning.quick import QuickReport
 from agent.learning.registry import ModelRegistry
 from agent.metrics import Meter
 from agent.model.backbone import Backbone
-from agent.model.engine import InferenceEngine
+from agent.model.engine import InferenceEngine, Model
+from agent.model.lessons import Lessons
 from agent.model.serving import open_version
 from agent.monitor import Monitor
 from agent.names import check_feedback
@@ -80,6 +84,10 @@ class Agent:
         """By app; kept by whoever trains beside the service."""
         self.refused: dict[str, str] = {}
         """By app, the champion that could not be served; the version before it goes on."""
+        self.learned: dict[str, QuickReport] = {}
+        """By app with reviews; kept by whoever follows them."""
+        self.reviewed = threading.Event()
+        """Set by whoever adds or undoes a review in this process, which is then learned at once."""
         self.opened = time.time_ns()
         """Nanoseconds since 1970; no file of an app was read before."""
         self.redactor = make_redactor(settings.redactor)
@@ -140,18 +148,16 @@ class Agent:
             raise
         return agent
 
-    def load_champion(self, app: str) -> None:
-        """Serve the version that the alias ``champion`` names. Raises ModelError if there is none, or if it is damaged
-        or does not read as when it was saved; the one in service then goes on."""
+    def load_champion(self, app: str, teach: Callable[[Model], Lessons | None] = lambda model: None) -> None:
+        """Serve the version that the alias ``champion`` names, with the lessons that ``teach`` gives for it.
+
+        Raises ModelError if there is none.
+        """
         folder = ModelRegistry(self.settings.data, app).champion()
         if folder is None:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
-        try:
-            self.engine.swap(app, open_version(folder, self.backbone))
-        except ModelError:
-            self.refused[app] = folder.name
-            raise
-        self.refused.pop(app, None)
+        model = open_version(folder, self.backbone)
+        self.engine.swap(app, model, teach(model))
 
     def reload(self, app: str) -> None:
         """Take up an app's files as they are now; turns that are under way end with what they began with.
@@ -246,7 +252,15 @@ class Agent:
         show: Show,
     ) -> Reply:
         held = tracker.holder == "person"
-        draft = app.dialogue.reply(predictions, tracker, lambda query, v: app.index.search(query, v, PASSAGES))
+        moved = False
+
+        def search(query: str, vector: NDArray[np.float32]) -> list[Hit]:
+            nonlocal moved
+            found, taught = self._search(app, query, vector, PASSAGES)
+            moved = moved or [hit.passage.id for hit in found[:1]] != [hit.passage.id for hit in taught[:1]]
+            return taught
+
+        draft = app.dialogue.reply(predictions, tracker, search)
         prediction = draft.prediction
         reply = Reply(
             conversation_id=tracker.conversation_id,
@@ -256,7 +270,7 @@ class Agent:
             model_version=prediction.model_version,
             citations=draft.citations,
             quick_replies=draft.quick_replies,
-            why=explain(prediction, draft.route, tracker, draft.hits),
+            why=explain(prediction, draft.route, tracker, draft.hits, moved),
         )
         if self.generator is not None and reply.route.kind == "answer" and reply.citations:
             rewritten = self.generator.rewrite(text, reply.text, reply.citations, show)
@@ -298,7 +312,14 @@ class Agent:
     def search(self, app: str, text: str, k: int = PASSAGES) -> list[Hit]:
         """The ``k`` passages that answer ``text`` best, best first."""
         prediction = self.predict(app, [text])[0]
-        return self._app(app).index.search(prediction.text, prediction.query_vector, k)
+        return self._search(self._app(app), prediction.text, prediction.query_vector, k)[1]
+
+    def _search(self, app: App, text: str, vector: NDArray[np.float32], k: int) -> tuple[list[Hit], list[Hit]]:
+        """What the index finds, best first, and that in the order of what reviews say of near texts."""
+        found = app.index.search(text, vector, k)
+        lessons = self.engine.lessons(app.domain.name)
+        shifts = lessons.documents(vector) if lessons is not None else {}
+        return found, reranked(app.index, shifts, text, vector, k) if shifts else found
 
     def feedback(self, feedback: Feedback) -> bool:
         """Keep what a person said of a reply; False if it was said before.
@@ -321,6 +342,13 @@ class Agent:
         self._app(turn.app)
         registry = ModelRegistry(self.settings.data, turn.app)
         return why(turn, self.engine, registry, self.backbone, self.settings.token_budget)
+
+    def quick(self, app: str) -> dict[str, Any] | None:
+        """What was learned of the app's reviews beside the version in service (``QuickReport``), ready for JSON; None
+        before the first review. Raises UnknownAppError."""
+        self._app(app)
+        report = self.learned.get(app)
+        return None if report is None else asdict(report)
 
     def passage(self, app: str, passage_id: str) -> Passage:
         """A passage by its id. Raises KeyError if there is none."""

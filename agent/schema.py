@@ -141,6 +141,11 @@ class PassageScoreOut(BaseModel):
     lexical: float
 
 
+class LearnedOut(BaseModel):
+    reviews: int = Field(description="Reviewed texts that were learned beside that version of the model.")
+    changed: bool = Field(description="Whether they changed this answer.")
+
+
 class WhyOut(BaseModel):
     """Why a reply was given: what was kept with it, and two things that are computed when asked for."""
 
@@ -157,6 +162,7 @@ class WhyOut(BaseModel):
     passages: list[PassageScoreOut] = Field(description="Best first, whether cited or not.")
     unknown_share: float = Field(description="Share of the text's tokens that the model does not know.")
     generator: dict[str, Any] | None = Field(description="How the generated text fared, if there is any.")
+    learned: LearnedOut
     nearest: list[NeighbourOut] | None = Field(description="Nearest training examples, nearest first.")
     words: list[WordOut] | None = Field(description="The weightiest first.")
     note: str = Field(description="Why `nearest` and `words` are null, or what they do not take into account.")
@@ -314,6 +320,7 @@ WHY_EXAMPLE: dict[str, Any] = {
     "passages": [{"id": "returns#2", "title": "Returns", "score": 0.81, "dense": 0.84, "lexical": 0.71}],
     "unknown_share": 0.0,
     "generator": None,
+    "learned": {"reviews": 3, "changed": False},
     "nearest": [{"text": "may i send back shoes i wore", "intent": "return_policy", "cosine": 0.91}],
     "words": [
         {"text": "return", "start": 6, "end": 12, "weight": 0.52},

@@ -79,6 +79,10 @@ class Prediction:
     distance: float | None = None
     """One minus the mean cosine to the nearest training examples, in the space of ``query_vector``, 0 to 2; None if the
     model remembers none."""
+    lessons: int = 0
+    """Reviewed texts that were learned beside this version when it read the text."""
+    corrected: bool = False
+    """Whether they changed the best intent, the side of the threshold or the sentiment."""
 
     @property
     def intent(self) -> str | None:

@@ -53,7 +53,7 @@ LAYERS = (
     ("agent.rehearsal", "agent.trial"),
     ("agent.retraining",),
     ("agent.schedule",),
-    ("agent.study",),
+    ("agent.study", "agent.follower"),
     ("agent.background", "agent.watch"),
     ("agent.schema", "agent.limits", "agent.identity", "agent.headers", "agent.problems"),
     ("ui",),

@@ -20,6 +20,7 @@ NAMES = (
     "stackfaq",
     "bankfaqs",
     "calibration",
+    "quick_learning",
     "label_errors",
     "gate",
     "support",

@@ -80,6 +80,17 @@ def test_why_leaves_out_what_is_not_known() -> None:
     assert "<dl>" not in html
 
 
+def test_a_reply_says_whether_reviews_changed_it() -> None:
+    def shown(reviews: int, changed: bool) -> str:
+        why = {"learned": {"reviews": reviews, "changed": changed}}
+        return thread.of_reply("k", replace(answer(), why=why), APP, EN)
+
+    assert EN["why_learned"] in shown(2, True)
+    assert "and 2 reviewed since" in shown(2, True)
+    assert EN["why_learned"] not in shown(2, False)
+    assert "reviewed since" not in shown(0, False)
+
+
 def test_quick_replies_say_their_text() -> None:
     html = thread.of_reply(
         "k", replace(answer(), quick_replies=(QuickReply("Track & trace", 'where "is" it'),)), APP, EN
