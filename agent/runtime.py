@@ -101,7 +101,7 @@ class Agent:
             for name, domain in domains.items():
                 with Bar(f"index {name}", "texts") as bar:
                     index = open_index(domain, settings.data, backbone, bar.update)
-                apps[name] = build_app(domain, settings, index)
+                apps[name] = build_app(domain, settings, index, backbone)
                 registry = ModelRegistry(settings.data, name)
                 if untrained and registry.champion() is None:
                     registry.promote(untrained(domain, index, backbone, settings).name)
@@ -128,7 +128,7 @@ class Agent:
         """
         domain = Domain.load(self._app(app).domain.folder)
         index = open_index(domain, self.settings.data, self.backbone)
-        self._apps[app] = build_app(domain, self.settings, index)
+        self._apps[app] = build_app(domain, self.settings, index, self.backbone)
 
     def close(self) -> None:
         """Finish what waits and close the database."""
@@ -207,7 +207,9 @@ class Agent:
         began: float,
         show: Show,
     ) -> Reply:
-        draft = app.dialogue.reply(predictions, tracker, lambda query, v: app.index.search(query, v, PASSAGES))
+        draft = app.dialogue.reply(
+            text, predictions, tracker, lambda query, v: app.index.search(query, v, PASSAGES)
+        )
         prediction = draft.prediction
         reply = Reply(
             conversation_id=tracker.conversation_id,

@@ -18,6 +18,7 @@ from agent.dialogue.entities import find_name
 from agent.dialogue.forms import INTERRUPT, corrects, is_question
 from agent.dialogue.tracker import Clarification, Tracker
 from agent.domain import Domain, Intent
+from agent.text import bare_words
 from agent.types import Prediction
 
 # Least confidence of each of two wishes in one message; a wrong split loses what was meant as one.
@@ -93,6 +94,8 @@ class Reading:
 
 def reading(text: str, tracker: Tracker, domain: Domain) -> Reading:
     """What to read for the message ``text``."""
+    if bare_words(text) in tracker.offered:
+        return Reading(text)
     halves = _halves(text)
     if tracker.clarification is not None:
         return Reading(text, _join(tracker.clarification.text, text), halves=halves)
@@ -142,10 +145,10 @@ def wishes(predictions: Sequence[Prediction], tracker: Tracker, domain: Domain) 
 
 def choice(prediction: Prediction, clarification: Clarification, domain: Domain) -> Intent | None:
     """The intent that the person picked from two: by its title, by its place, or in other words."""
-    said = _plain(prediction.text)
+    said = bare_words(prediction.text)
     options = [domain.intents[name] for name in clarification.options if name in domain.intents]
     for intent in options:
-        if said == _plain(intent.title):
+        if said == bare_words(intent.title):
             return intent
     place = 0 if said in _FIRST else 1 if said in _SECOND else len(options)
     if place < len(options):
@@ -212,7 +215,3 @@ def _halves(text: str) -> tuple[str, ...]:
 
 def _join(before: str, text: str) -> str:
     return f"{before[-_MOST_BEFORE:].rstrip(' .,!?')}, {text}"
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))

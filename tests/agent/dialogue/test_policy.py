@@ -16,7 +16,7 @@ from agent.dialogue.turn import Draft
 from agent.domain import Domain, Handoff
 from agent.types import Prediction
 from index.knowledge import Hit
-from tests.agent.dialogue.small_app import hit, predict
+from tests.agent.dialogue.small_app import hit, is_word, predict
 
 
 class Talk:
@@ -24,7 +24,7 @@ class Talk:
 
     def __init__(self, domain: Domain, data: Path) -> None:
         self.domain, self.data = domain, data
-        self.dialogue = Dialogue(domain, load_actions(domain.folder), data, lambda: date(2026, 11, 24))
+        self.dialogue = Dialogue(domain, load_actions(domain.folder), data, lambda: date(2026, 11, 24), is_word=is_word)
         self.tracker = Tracker("conversation", domain.name)
 
     def say(self, prediction: Prediction, hits: Sequence[Hit] = ()) -> Draft:
@@ -32,7 +32,7 @@ class Talk:
         texts = self.dialogue.texts(prediction.text, self.tracker)
         # Whatever else is read of the message, the model is made to find the same in it.
         predictions = [replace(prediction, text=text) for text in texts]
-        return self.dialogue.reply(predictions, self.tracker, lambda *_: hits)
+        return self.dialogue.reply(prediction.text, predictions, self.tracker, lambda *_: hits)
 
 
 @pytest.fixture
@@ -299,10 +299,11 @@ def test_a_question_about_something_else_is_refused_within_a_form(talk: Talk) ->
 
 
 def test_two_wishes_are_answered_in_order_and_a_question_comes_last(talk: Talk) -> None:
-    both = talk.dialogue.texts("where is my book and when do you open", talk.tracker)
+    text = "where is my book and when do you open"
+    both = talk.dialogue.texts(text, talk.tracker)
     intents = ("loan_status", "loan_status", "hours")
     predictions = [predict(text, intent) for text, intent in zip(both, intents, strict=True)]
-    draft = talk.dialogue.reply(predictions, talk.tracker, lambda *_: [hit()])
+    draft = talk.dialogue.reply(text, predictions, talk.tracker, lambda *_: [hit()])
     assert draft.route.options == ("loan_status", "hours")
     assert "We open at nine. We close at six. [1]" in draft.text
     assert draft.text.endswith(("Which card?", "What is the card's number?"))
@@ -311,10 +312,11 @@ def test_two_wishes_are_answered_in_order_and_a_question_comes_last(talk: Talk) 
 
 
 def test_a_second_wish_that_needs_answers_too_waits_for_the_first(talk: Talk) -> None:
-    both = talk.dialogue.texts("where is my book and can you keep emma for me", talk.tracker)
+    text = "where is my book and can you keep emma for me"
+    both = talk.dialogue.texts(text, talk.tracker)
     intents = ("loan_status", "loan_status", "reserve")
     predictions = [predict(text, intent) for text, intent in zip(both, intents, strict=True)]
-    assert "card" in talk.dialogue.reply(predictions, talk.tracker, lambda *_: []).text
+    assert "card" in talk.dialogue.reply(text, predictions, talk.tracker, lambda *_: []).text
     done = talk.say(predict("1234", "person", 0.3))
     assert done.text.startswith("Card C-1234: due on Friday.")
     assert done.text.endswith("Any note?")
@@ -323,10 +325,11 @@ def test_a_second_wish_that_needs_answers_too_waits_for_the_first(talk: Talk) ->
 
 
 def test_a_wish_that_waits_is_dropped_with_the_first(talk: Talk) -> None:
-    both = talk.dialogue.texts("where is my book and can you keep emma for me", talk.tracker)
+    text = "where is my book and can you keep emma for me"
+    both = talk.dialogue.texts(text, talk.tracker)
     intents = ("loan_status", "loan_status", "reserve")
     predictions = [predict(text, intent) for text, intent in zip(both, intents, strict=True)]
-    talk.dialogue.reply(predictions, talk.tracker, lambda *_: [])
+    talk.dialogue.reply(text, predictions, talk.tracker, lambda *_: [])
     talk.say(predict("never mind", "greeting", 0.3))
     assert talk.tracker.form is None
     assert talk.tracker.later is None
