@@ -207,9 +207,7 @@ class Agent:
         began: float,
         show: Show,
     ) -> Reply:
-        draft = app.dialogue.reply(
-            text, predictions, tracker, lambda query, v: app.index.search(query, v, PASSAGES)
-        )
+        draft = app.dialogue.reply(text, predictions, tracker, lambda query, v: app.index.search(query, v, PASSAGES))
         prediction = draft.prediction
         reply = Reply(
             conversation_id=tracker.conversation_id,

@@ -47,6 +47,33 @@ def test_an_answer_has_a_lead_in_the_words_of_the_passage_and_its_citation(talk:
     assert [c.passage_id for c in draft.citations] == ["opening#1"]
 
 
+def test_quick_replies_are_remembered_with_what_they_mean_until_the_next_reply(talk: Talk) -> None:
+    talk.say(predict("is the moon cheese", out_of_scope=0.9))
+    assert talk.tracker.offered == {
+        "where is my book": "loan_status",
+        "when do you open": "hours",
+        "talk to a person": "person",
+    }
+    draft = talk.say(predict("WHEN do you open", "loan_status", 0.5), [hit(document="other"), hit(score=0.5)])
+    assert (draft.route.kind, draft.route.intent) == ("answer", "hours")
+    # Of an intent that is certain, its own articles go before better ones.
+    assert [c.passage_id for c in draft.citations] == ["opening#1"]
+    assert talk.tracker.offered == {}
+
+
+def test_values_under_a_forms_question_stand_for_no_intent(talk: Talk) -> None:
+    draft = talk.say(predict("keep a book for me", "reserve"))
+    assert draft.quick_replies
+    assert talk.tracker.offered == {}
+
+
+def test_a_slip_is_mended_for_the_model_alone(talk: Talk) -> None:
+    assert talk.dialogue.texts("where is my bookk", talk.tracker) == ["where is my bookk"]
+    predictions = [predict("mended", "hours")]
+    draft = talk.dialogue.reply("when do you opne", predictions, talk.tracker, lambda *_: [hit()])
+    assert draft.prediction.text == "when do you opne"
+
+
 def test_the_first_reply_alone_says_that_this_is_a_machine(talk: Talk) -> None:
     assert talk.say(predict("hello", "greeting")).text.startswith("I am a machine.\n\n")
     assert "machine" not in talk.say(predict("hello", "greeting")).text
