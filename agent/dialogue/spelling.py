@@ -1,4 +1,4 @@
-"""Slips of the keyboard, mended before the model reads a message: unknown words that are one edit from one of the app's.
+"""Slips of the keyboard, mended before the model reads a message: unknown words, one edit away from one of the app's.
 
 The text that was typed stays what it is everywhere else: values, notes and the store take it as it came.
 """
