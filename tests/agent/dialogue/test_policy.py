@@ -67,8 +67,7 @@ def test_values_under_a_forms_question_stand_for_no_intent(talk: Talk) -> None:
     assert talk.tracker.offered == {}
 
 
-def test_a_slip_is_mended_for_the_model_alone(talk: Talk) -> None:
-    assert talk.dialogue.texts("where is my bookk", talk.tracker) == ["where is my bookk"]
+def test_what_was_typed_is_kept_though_the_model_reads_it_mended(talk: Talk) -> None:
     predictions = [predict("mended", "hours")]
     draft = talk.dialogue.reply("when do you opne", predictions, talk.tracker, lambda *_: [hit()])
     assert draft.prediction.text == "when do you opne"
