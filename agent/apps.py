@@ -74,9 +74,10 @@ def open_index(domain: Domain, data: Path, backbone: Backbone, progress: Advance
     return index
 
 
-def build_app(domain: Domain, settings: Settings, index: KnowledgeIndex) -> App:
+def build_app(domain: Domain, settings: Settings, index: KnowledgeIndex, backbone: Backbone) -> App:
     """An app's dialogue over its index."""
-    return App(domain, index, Dialogue(domain, load_actions(domain.folder), settings.data))
+    dialogue = Dialogue(domain, load_actions(domain.folder), settings.data, is_word=backbone.is_word)
+    return App(domain, index, dialogue)
 
 
 def reranked(

@@ -133,7 +133,7 @@ class Agent:
             for name, domain in domains.items():
                 with Bar(f"index {name}", "texts") as bar:
                     index = open_index(domain, settings.data, backbone, bar.update)
-                apps[name] = build_app(domain, settings, index)
+                apps[name] = build_app(domain, settings, index, backbone)
                 registry = ModelRegistry(settings.data, name)
                 if untrained and registry.champion() is None:
                     registry.promote(untrained(domain, index, backbone, settings).name)
@@ -166,7 +166,7 @@ class Agent:
         """
         domain = Domain.load(self._app(app).domain.folder)
         index = open_index(domain, self.settings.data, self.backbone)
-        self._apps[app] = build_app(domain, self.settings, index)
+        self._apps[app] = build_app(domain, self.settings, index, self.backbone)
 
     def close(self) -> None:
         """Finish what waits and close the database."""
@@ -260,7 +260,7 @@ class Agent:
             moved = moved or [hit.passage.id for hit in found[:1]] != [hit.passage.id for hit in taught[:1]]
             return taught
 
-        draft = app.dialogue.reply(predictions, tracker, search)
+        draft = app.dialogue.reply(text, predictions, tracker, search)
         prediction = draft.prediction
         reply = Reply(
             conversation_id=tracker.conversation_id,

@@ -20,8 +20,8 @@ from index.knowledge import Hit
 
 NEAREST = 5
 READ_TOGETHER = (
-    "The message was read together with what was said before. The nearest examples and the words' weights are of the "
-    "message alone."
+    "The message was read together with what was said before, or with its slips of the keyboard mended. The nearest "
+    "examples and the words' weights are of the message alone, as it was typed."
 )
 FEWEST_PIECES = 4
 """Into which even the longest message is divided."""

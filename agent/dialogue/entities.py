@@ -22,6 +22,12 @@ _LONGEST_TEXT = 500
 # The fuzzy search is linear in words; nobody names a product after this many.
 _MOST_WORDS = 300
 
+# "Not the poles, the boots": what is ruled out, up to the end of its clause.
+_RULED_OUT = re.compile(
+    r"\b(?:not|instead of|rather than)\s+(?:for\s+)?(?:(?:the|my|an?|that|order|number)\b|(?=\S*\d))"
+    r"[^,.;:!?]*?(?=[,.;:!?]|\sbut\b|$)",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _DAYS = "mon(?:day)?|tue(?:s|sday)?|wed(?:s|nesday)?|thu(?:r|rs|rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?"
 _MONTHS = (
@@ -68,10 +74,11 @@ def extract(text: str, domain: Domain, today: date | None = None, expecting: str
 
 def _find(text: str, entity: Entity, locale: str, today: date, *, asked: bool) -> str | None:
     value: str | None
+    left = _RULED_OUT.sub(" ", text)
     if entity.kind == "pattern":
-        value = find_pattern(text, entity)
+        value = find_pattern(left, entity) or find_pattern(text, entity)
     elif entity.kind == "gazetteer":
-        value = find_name(text, entity)
+        value = find_name(left, entity) or find_name(text, entity)
     elif entity.kind == "date":
         day = find_date(text, today, locale)
         value = day.isoformat() if day else None

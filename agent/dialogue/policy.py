@@ -18,6 +18,7 @@ from agent.dialogue.tasks import Tasks
 from agent.dialogue.tracker import Clarification, Tracker
 from agent.dialogue.turn import PERSON, Draft, Step, Turn, mood_of
 from agent.domain import Domain, Intent
+from agent.text import bare_words
 from agent.types import Prediction, QuickReply, Route
 
 # Excerpts remembered, so that the state of a long talk stays small.
@@ -86,6 +87,9 @@ class Policy:
             route = Route(route.kind, reason, route.intent, route.score, route.threshold, names)
         text = "\n\n".join(part for part in [*turn.parts, turn.closing] if part)
         quick = tuple(dict.fromkeys([*turn.closing_replies, *turn.quick_replies]))
+        # Those under a form's question are values.
+        meant = {bare_words(reply.text): self._domain.meaning(reply.text) for reply in turn.quick_replies}
+        tracker.offered = {words: intent for words, intent in meant.items() if intent is not None}
         return Draft(text, route, tuple(turn.citations), quick, first.prediction, first.hits)
 
     def hand_over(self, tracker: Tracker, reason: str) -> None:
