@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +34,8 @@ class TrainSettings:
     warmup: float = 0.06
     """Share of the steps in which the rate climbs; after it the rate falls along a cosine to zero."""
     label_smoothing: float = 0.1
+    trust: float = 0.5
+    """Share of the teachers' belief in the target of a row that has one; the rest is its label."""
     distillation: float = 10.0
     """Weight of 1 - cosine between the query vector and the frozen embedding of the same text."""
     feeling_distillation: float = 1.0
@@ -76,6 +78,9 @@ class TrainingSet:
     """Frozen query embeddings of the rows, (N, D)."""
     documents: NDArray[np.float32]
     """Frozen embeddings of the documents, (M, D); may be empty."""
+    beliefs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """By classifier head, (N, L): what teachers take for likely in each row (``agent.learning.teachers``). A row of
+    zeros is no belief; a row without a label may have one, and counts the less the less its belief sums to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,19 +189,13 @@ class TrainingRun:
         for name, head in self.model.heads.items():
             if not isinstance(head, ClassifierHead):
                 continue
-            known = [
-                (i, self.data.rows[row].labels[name])
-                for i, row in enumerate(rows)
-                if name in self.data.rows[row].labels
-            ]
-            inside = [(i, label) for i, label in known if label != UNIFORM]
-            outside = [i for i, label in known if label == UNIFORM]
+            labels = [self.data.rows[row].labels.get(name) for row in rows]
+            outside = [i for i, label in enumerate(labels) if label == UNIFORM]
+            inside = [i for i, label in enumerate(labels) if label != UNIFORM and self._is_told(name, rows[i], label)]
             if inside:
-                at = [i for i, _ in inside]
-                target = torch.tensor([label for _, label in inside], device=self.device)
-                loss = nn.functional.cross_entropy(
-                    outputs.logits[name][at], target, label_smoothing=s.label_smoothing, reduction="sum"
-                )
+                logits = outputs.logits[name][inside]
+                target = self._target(name, [rows[i] for i in inside], logits.shape[1])
+                loss = nn.functional.cross_entropy(logits, target, reduction="sum")
                 losses[name] = loss / len(rows) * (s.sentiment if isinstance(head, SentimentHead) else 1.0)
             if outside:
                 even = -outputs.logits[name][outside].log_softmax(-1).mean(-1).sum() / len(rows)
@@ -210,6 +209,24 @@ class TrainingRun:
         if regulariser is not None:
             losses["orthogonality"] = 0.5 * regulariser
         return losses
+
+    def _is_told(self, head: str, row: int, label: int | None) -> bool:
+        return label is not None or (head in self.data.beliefs and bool(self.data.beliefs[head][row].any()))
+
+    def _target(self, head: str, rows: list[int], width: int) -> Tensor:
+        """(B, width): the smoothed labels, the teachers' beliefs, or where there are both a mixture."""
+        s = self.settings
+        belief = (
+            self.data.beliefs[head][rows] if head in self.data.beliefs else np.zeros((len(rows), width), np.float32)
+        )
+        target = belief.copy()
+        for i, row in enumerate(rows):
+            label = self.data.rows[row].labels.get(head)
+            if label is not None:
+                trust = s.trust if belief[i].any() else 0.0
+                target[i] = trust * belief[i] + (1 - trust) * s.label_smoothing / width
+                target[i, label] += (1 - trust) * (1 - s.label_smoothing)
+        return torch.from_numpy(target).to(self.device)
 
     def _pair_loss(self, rows: list[int], query: Tensor) -> dict[str, Tensor]:
         """Minus log of the share of the right documents among all; a wrong one counts several times. Of a text whose

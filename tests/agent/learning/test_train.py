@@ -64,6 +64,39 @@ def test_an_outlier_is_trained_towards_even_probabilities(tiny: Backbone) -> Non
     assert spread[0] < spread[1]
 
 
+def believing(tiny: Backbone, belief: dict[int, tuple[float, float]], **settings: float) -> TrainingRun:
+    """A run whose teachers believe something of some rows' intents."""
+    run = make_run(tiny, epochs=30, **settings)
+    beliefs = np.zeros((len(run.data.rows), 2), np.float32)
+    for row, believed in belief.items():
+        beliefs[row] = believed
+    data = TrainingSet(run.data.rows, run.data.targets, run.data.documents, {"intent": beliefs})
+    run = TrainingRun(run.model, data, run.settings)
+    list(run.train())
+    return run
+
+
+def chance_of_charge(run: TrainingRun, text: str) -> float:
+    return float(run.model.read([text]).logits["intent"].softmax(-1)[0, 1])
+
+
+def test_a_text_without_a_label_is_learned_from_what_is_believed_of_it(tiny: Backbone) -> None:
+    sure, other = believing(tiny, {6: (0.0, 1.0)}), believing(tiny, {6: (1.0, 0.0)})
+    assert chance_of_charge(sure, "great thanks") > 0.8
+    assert chance_of_charge(other, "great thanks") < 0.2
+
+
+def test_a_belief_that_sums_to_less_counts_less(tiny: Backbone) -> None:
+    faint, sure = believing(tiny, {6: (0.0, 0.02), 7: (1.0, 0.0)}), believing(tiny, {6: (0.0, 1.0), 7: (1.0, 0.0)})
+    assert chance_of_charge(faint, "great thanks") < chance_of_charge(sure, "great thanks")
+
+
+def test_a_label_is_mixed_with_what_is_believed(tiny: Backbone) -> None:
+    doubted = believing(tiny, {3: (1.0, 0.0)}, trust=0.5)
+    ignored = believing(tiny, {3: (1.0, 0.0)}, trust=0.0)
+    assert chance_of_charge(ignored, TEXTS[3]) > 0.8 > chance_of_charge(doubted, TEXTS[3])
+
+
 def test_distillation_keeps_the_query_near_the_frozen_vector(tiny: Backbone) -> None:
     near, far = make_run(tiny, distillation=20.0, pairs=0.0), make_run(tiny, distillation=0.0, pairs=5.0)
     for run in (near, far):

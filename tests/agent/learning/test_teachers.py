@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agent.learning.teachers import Indices, Matrix, cross_fit, folds, spread
+
+
+def test_folds_share_every_label_evenly_and_depend_on_the_seed() -> None:
+    labels = [0] * 10 + [1] * 5
+    fold = folds(labels, 2, seed=0)
+    assert np.bincount(fold[:10]).tolist() == [5, 5]
+    assert sorted(np.bincount(fold[10:]).tolist()) == [2, 3]
+    assert folds(labels, 2, seed=0).tolist() == fold.tolist() != folds(labels, 2, seed=1).tolist()
+
+
+def test_no_row_is_read_by_who_was_taught_it() -> None:
+    taught: list[set[int]] = []
+
+    def teach(rows: Indices) -> object:
+        taught.append(set(rows.tolist()))
+
+        def read(others: Indices) -> Matrix:
+            assert not taught[-1] & set(others.tolist())
+            return np.eye(3, dtype=np.float32)[others % 3]
+
+        return read
+
+    believed = cross_fit([0, 1, 2] * 4, 3, teach, count=3)  # type: ignore[arg-type]
+    assert believed.argmax(1).tolist() == [0, 1, 2] * 4
+    assert len(taught) == 3
+
+
+@pytest.fixture
+def two_moons() -> tuple[Matrix, list[int]]:
+    """Two arcs on a circle, each a chain of near neighbours."""
+    angles = np.concatenate([np.linspace(0, 1.4, 40), np.linspace(2.2, 3.6, 40)])
+    return np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32), [0] * 40 + [1] * 40
+
+
+def test_labels_spread_along_neighbours(two_moons: tuple[Matrix, list[int]]) -> None:
+    vectors, labels = two_moons
+    known = [0, 79]
+    others = [i for i in range(80) if i not in known]
+    believed = spread(vectors[known], [0, 1], vectors[others], 2)
+    assert believed.argmax(1).tolist() == [labels[i] for i in others]
+
+
+def test_doubt_counts_less(two_moons: tuple[Matrix, list[int]]) -> None:
+    vectors, labels = two_moons
+    between = np.array([[np.cos(1.8), np.sin(1.8)]], np.float32)
+    believed = spread(vectors, labels, np.concatenate([between, vectors[5:6]]), 3)
+    assert believed[0].sum() < believed[1].sum() <= 1
+    assert believed[:, 2].max() < 0.01
