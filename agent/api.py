@@ -15,9 +15,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from agent import schema
+from agent.config import Settings
 from agent.errors import SwitchboardError, UnknownAppError
 from agent.identity import client_of
-from agent.problems import Problem, explain, of_status
+from agent.problems import NotAllowedError, Problem, explain, of_status
 from agent.schema import FeedbackIn, MessageIn, PredictIn, ProblemOut, SearchIn
 from agent.service import Service
 from agent.text import clean
@@ -25,14 +26,6 @@ from agent.types import Feedback, Gone, Message, Reply
 
 CLIENT_GONE = 499
 """Status of a request whose client hung up before it was read; nobody sees it but the log of a proxy."""
-
-
-class NotAllowedError(Exception):
-    """The client may not call this; ``problem`` says why."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(problem.message)
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -67,15 +60,10 @@ async def while_connected(request: Request, work: Callable[[Gone], Reply]) -> Re
         watcher.cancel()
 
 
-def create_router(agent: Service) -> APIRouter:
-    """The routes of /v1 over ``agent``."""
-    settings = agent.settings
-    limit = settings.max_message_chars
-    # Only describes the scheme in the OpenAPI document; the guard has checked the key by now.
-    bearer = Depends(HTTPBearer(auto_error=False, description="One of SWITCHBOARD_API_KEYS."))
+def key_check(settings: Settings) -> Callable[[Request], None]:
+    """A dependency for what is meant for programs that were given a key, or for this machine alone."""
 
     def require_key(request: Request) -> None:
-        """Bulk use is for programs that were given a key, or for this machine alone."""
         if client_of(request).by_key:
             return
         if settings.api_keys:
@@ -89,6 +77,17 @@ def create_router(agent: Service) -> APIRouter:
                     "Whoever runs it sets SWITCHBOARD_API_KEYS.",
                 )
             )
+
+    return require_key
+
+
+def create_router(agent: Service) -> APIRouter:
+    """The routes of /v1 over ``agent``."""
+    settings = agent.settings
+    limit = settings.max_message_chars
+    require_key = key_check(settings)
+    # Only describes the scheme in the OpenAPI document; the guard has checked the key by now.
+    bearer = Depends(HTTPBearer(auto_error=False, description="One of SWITCHBOARD_API_KEYS."))
 
     def known(app: str) -> str:
         if app not in agent.domains:
@@ -177,20 +176,47 @@ def create_router(agent: Service) -> APIRouter:
         response_model=schema.StoredMessagesOut,
         responses=_problems(404),
     )
-    def conversation_messages(conversation_id: str, request: Request) -> dict[str, Any]:
-        """Both sides' messages in order, for the conversation's own client."""
-        return {"messages": agent.history(conversation_id, client_of(request).id)}
+    def conversation_messages(
+        conversation_id: str,
+        request: Request,
+        after: Annotated[int, Query(ge=0, le=2**53, description="Only those after this `number`.")] = 0,
+    ) -> dict[str, Any]:
+        """Both sides' messages in order, for the conversation's own client.
+
+        While `holder` is `person`, the bot is silent: ask again every second or two for what the person writes.
+        """
+        client_id = client_of(request).id
+        found = agent.history(conversation_id, client_id, after)
+        holder, operator = agent.holder(conversation_id, client_id)
+        return {"messages": found, "holder": holder, "operator": operator}
 
     @router.delete(
         "/conversations/{conversation_id}",
         tags=["chat"],
         summary="Delete a conversation for good",
         status_code=204,
-        responses=_problems(404, 507),
+        responses=_problems(404, 409, 507),
     )
     def delete_conversation(conversation_id: str, request: Request) -> None:
         """Its text, what the model read in it and what was said of its replies are overwritten, not just hidden."""
         agent.delete_conversation(conversation_id, client_of(request).id)
+
+    @router.get("/me", tags=["chat"], summary="All that is kept of the client", response_class=StreamingResponse)
+    def own_data(request: Request) -> Response:
+        """One JSON object: `conversations` with their messages and what was read in them, `feedback`, `reviews`.
+
+        A client is known by its cookie or its key; with a key it is everything that came with that key.
+        """
+        pieces = agent.export_client(client_of(request).id)
+        return StreamingResponse(pieces, media_type="application/json")
+
+    @router.delete(
+        "/me", tags=["chat"], summary="Erase all that is kept of the client", status_code=204, responses=_problems(409)
+    )
+    def erase_own_data(request: Request) -> None:
+        """Conversations, feedback and what was learned from them as text: in the database, in its backups and in the
+        models' files."""
+        agent.erase_client(client_of(request).id)
 
     @router.post(
         "/feedback",

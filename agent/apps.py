@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from agent.domain import Domain, discover
 from agent.errors import UnknownAppError
 from agent.model.backbone import Backbone
 from agent.model.frozen import FrozenEncoder
-from index.knowledge import IndexDamagedError, KnowledgeIndex
+from index.knowledge import CANDIDATES, Hit, IndexDamagedError, KnowledgeIndex
 
 log = logging.getLogger("switchboard")
 
@@ -74,6 +74,27 @@ def open_index(domain: Domain, data: Path, backbone: Backbone, progress: Advance
     return index
 
 
-def build_app(domain: Domain, settings: Settings, index: KnowledgeIndex) -> App:
+def build_app(domain: Domain, settings: Settings, index: KnowledgeIndex, backbone: Backbone) -> App:
     """An app's dialogue over its index."""
-    return App(domain, index, Dialogue(domain, load_actions(domain.folder), settings.data))
+    dialogue = Dialogue(domain, load_actions(domain.folder), settings.data, is_word=backbone.is_word)
+    return App(domain, index, dialogue)
+
+
+def reranked(
+    index: KnowledgeIndex, shifts: Mapping[str, float], text: str, vector: NDArray[np.float32], k: int
+) -> list[Hit]:
+    """The ``k`` best passages for a text, best first, after what reviews say of some documents.
+
+    ``shifts`` says by document id how far its passages' scores go towards 1 (up to 1) or towards 0 (down to -1). A
+    document that is not in the index any more is passed over.
+    """
+    raised = [document for document, shift in shifts.items() if shift > 0]
+    fetched = index.search(text, vector, k, raised) if raised else []
+    # Others may come into the places of those that fall.
+    found = {hit.passage.id: hit for hit in (*index.search(text, vector, CANDIDATES), *fetched)}
+    shifted = []
+    for hit in found.values():
+        shift = shifts.get(hit.passage.document_id, 0.0)
+        score = hit.score + shift * (1 - hit.score if shift > 0 else hit.score)
+        shifted.append(replace(hit, score=score))
+    return sorted(shifted, key=lambda hit: -hit.score)[:k]

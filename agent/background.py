@@ -1,7 +1,9 @@
 """Background: keeps the models of a running service level with the apps' files, without holding up a reply.
 
-One thread looks at the apps' files and follows one learning process at a time (``agent.study``); what that process
-makes is swapped in through the engine. It knows nothing of how a model is made.
+One thread looks at the apps' files and runs one learning process at a time (``agent.study``); what that process
+makes is swapped in by the follower, which also keeps the service level with reviews and with the champion that people
+chose (``agent.follower``). It knows nothing of how a model is made, and takes nothing but files: what was reviewed goes
+into an adapter when somebody retrains.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import SwitchboardError
+from agent.follower import Follower
 from agent.learning.provisional import Stage, next_stage
 from agent.learning.registry import ModelRegistry
 from agent.runtime import Agent, Training
 from agent.study import GRACE, Order
-from agent.teach import dataset_of
+from agent.teach import dataset_of, intents_of
 from index.types import KnowledgeError
 
 log = logging.getLogger("switchboard")
@@ -67,14 +70,17 @@ class Background:
         }
         # What each app's files looked like when there was nothing left to learn, or learning it failed.
         self._settled: dict[str, Signature] = {}
+        self._follower = Follower(agent)
         self._thread = threading.Thread(target=self._run, name="background")
 
     def start(self) -> None:
+        self._follower.start()
         self._thread.start()
 
     def close(self) -> None:
         """End what is under way; a training keeps its state."""
         self._over.set()
+        self._follower.close()
         self._end_process()
         if self._thread.is_alive():
             self._thread.join(2 * GRACE)
@@ -120,7 +126,7 @@ class Background:
         registry = ModelRegistry(self._agent.settings.data, name)
         try:
             dataset = dataset_of(domain, self._agent.index(name), domain.folder)
-            stage = next_stage(registry, registry.champion(), dataset, list(domain.intents))
+            stage = next_stage(registry, registry.champion(), dataset, intents_of(domain, dataset))
         except (SwitchboardError, OSError) as error:
             self._fail(name, str(error))
             return None
@@ -189,10 +195,7 @@ class Background:
     def _serve_champion(self, name: str) -> str:
         """Swap the champion in if another version serves; why not, or an empty text."""
         try:
-            champion = ModelRegistry(self._agent.settings.data, name).champion()
-            if champion is not None and champion.name != self._agent.engine.version(name):
-                self._agent.load_champion(name)
-                log.info("%s: version %s is in service", name, champion.name)
+            self._follower.serve_champion(name)
         except SwitchboardError as error:
             return str(error)
         return ""

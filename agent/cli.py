@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from agent.commands import models, privacy, review, users
 from agent.commands.options import AppName, AsJson, Config, Data, err, out, settings_of
 from agent.errors import DomainError, SwitchboardError, UnknownAppError
 
@@ -24,6 +25,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(users.group, name="user")
 
 
 def main() -> None:
@@ -62,16 +66,22 @@ def serve(
     from agent.background import Background
     from agent.ports import check_port
     from agent.runtime import Agent
+    from agent.schedule import Schedule
     from agent.server import create_app
     from agent.teach import first_version
+    from agent.watch import Watch
 
     settings = settings_of(config, host=host, port=port, data=data)
     check_port(settings.host, settings.port)
     agent = Agent.open(settings, holder=settings.address, untrained=first_version)
     background = Background(agent, adapters=train)
+    schedule = Schedule(settings, agent.store.file, tuple(agent.domains))
+    watch = Watch(agent)
     try:
         server = create_app(agent)
         background.start()
+        schedule.start()
+        watch.start()
         out.print(f"\n[bold]Switchboard is ready:[/bold] {settings.address}\n", highlight=False)
         uvicorn.run(
             server,
@@ -86,6 +96,8 @@ def serve(
             timeout_keep_alive=75,
         )
     finally:
+        schedule.close()
+        watch.close()
         background.close()
         agent.close()
 
@@ -274,25 +286,15 @@ def predict(
     out.print(table)
 
 
-@app.command()
-def versions(name: AppName, as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
-    """List an app's model versions and which one is in service."""
-    from agent.learning.registry import ModelRegistry
+app.command()(models.versions)
+app.command()(models.retrain)
+app.command()(models.compare)
+app.command()(models.promote)
+app.command()(models.rollback)
 
-    settings = settings_of(config, data=data)
-    found = ModelRegistry(settings.data, name).versions()
-    if as_json:
-        rows = [{"version": v.name, "created": v.created, "champion": v.champion, "figures": v.figures} for v in found]
-        print(json.dumps(rows))
-        return
-    if not found:
-        out.print(f"{name}: no versions yet. Run: switchboard train {name}", highlight=False)
-        return
-    table = Table("version", "created", "in service", "validation")
-    for v in found:
-        figures = ", ".join(f"{k} {x:.3f}" for k, x in v.figures.get("validation", {}).items())
-        table.add_row(v.name, v.created, "champion" if v.champion else "", figures)
-    out.print(table)
+
+app.command()(review.review)
+app.command()(review.export)
 
 
 @app.command("bench-load")
@@ -346,6 +348,14 @@ def doctor(as_json: AsJson = False, data: Data = None, config: Config = None) ->
         out.print(table)
     if not all(f.ok for f in findings):
         raise typer.Exit(1)
+
+
+app.add_typer(privacy.customer, name="customer")
+# Whoever is asked to erase a user may look for it there.
+users.group.command("erase")(privacy.erase_customer)
+app.add_typer(privacy.hold, name="hold")
+app.command()(privacy.backup)
+app.command()(privacy.sweep)
 
 
 if __name__ == "__main__":

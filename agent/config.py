@@ -27,7 +27,7 @@ SHORTEST_KEY = 16
 # Variables of our own that are not settings: where the file is, and where benchmarks find their data.
 _NOT_SETTINGS = re.compile(r"SWITCHBOARD_(CONFIG|BENCH_.*)")
 # Values that no message may show.
-_SECRET = frozenset({"api_keys", "generator_key"})
+_SECRET = frozenset({"api_keys", "generator_key", "alert_webhook"})
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -66,12 +66,26 @@ class Settings:
     """Web origins besides our own that may call the service, such as ``https://shop.example``."""
     secure_cookies: bool = False
     """Send cookies over HTTPS only; set it when a proxy in front speaks HTTPS."""
+    session_idle: int = 60
+    """Minutes after which somebody who does nothing is signed out of the console."""
+    session_hours: int = 12
+    """Hours after which everybody is."""
     accept_corrections: bool = False
-    """Learn from intents that clients name for their own messages, without a review; few of each client count."""
+    """Learn without a review from an intent that two clients name for nearly the same message."""
     client_examples: int = 20
     """Reviewed messages of one client that an intent is taught with, at most."""
     client_percent: int = 20
     """The same as a share of the intent's other examples, in percent; five always count."""
+    retrain_every: int = 0
+    """Hours between two retrainings of every app inside the service; 0: none."""
+    auto_promote: bool = False
+    """Whether what these retrainings made goes into service when it passes the gate."""
+    fewest_reviews: int = 20
+    """New reviews below which a retraining does nothing."""
+    keep_versions: int = 10
+    """Model versions kept of each app, besides those that were ever in service."""
+    shadow: bool = False
+    """Let a challenger read live messages beside the champion, without answering."""
     log_level: str = "info"
     """debug, info, warning, error or critical."""
     redactor: str = "builtin"
@@ -85,6 +99,13 @@ class Settings:
     generator_timeout: int = 8
     """Seconds a customer waits for the generator at most; then the extractive answer stands."""
 
+    alert_webhook: str = field(default="", repr=False)
+    """Address that hears of alerts, by POST of JSON; it may be a private one. Empty: they are in the log alone."""
+    watch_every: int = 15
+    """Minutes between two looks at an app's figures for alerts."""
+    retention_days: int = 0
+    """Conversations that rested for so many days are erased; 0 keeps them."""
+
     def __post_init__(self) -> None:
         for name, least, most in (
             ("port", 0, 65535),
@@ -94,9 +115,16 @@ class Settings:
             ("rate_limit", 0, 1_000_000),
             ("max_message_chars", 1, 1_000_000),
             ("max_body_bytes", 1024, 1_000_000_000),
+            ("session_idle", 1, 10_000),
+            ("session_hours", 1, 1000),
             ("generator_timeout", 1, 300),
             ("client_examples", 1, 100_000),
             ("client_percent", 0, 100),
+            ("retrain_every", 0, 8760),
+            ("fewest_reviews", 1, 1_000_000),
+            ("keep_versions", 1, 100_000),
+            ("watch_every", 1, 1440),
+            ("retention_days", 0, 36_500),
         ):
             value = getattr(self, name)
             if not least <= value <= most:
@@ -110,6 +138,9 @@ class Settings:
         if self.redactor not in REDACTORS:
             raise ConfigError(f"Setting 'redactor' is '{self.redactor}'; choose {' or '.join(REDACTORS)}.")
         self._check_generator()
+        # Not shown: chat services put a secret into the address.
+        if self.alert_webhook and not re.fullmatch(r"https?://[^/\s@?#]+(/\S*)?", self.alert_webhook):
+            raise ConfigError("Setting 'alert_webhook' is no address; write it as https://example.org/hook.")
         for key in self.api_keys:
             # The key itself stays out of the message: it may land in a log.
             if len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key:

@@ -94,10 +94,28 @@ class DataFile:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction. It takes the write lock at once, so that read-then-write cannot fail half-way."""
+        """A write transaction. It takes the write lock at once, so that read-then-write cannot fail half-way.
+
+        Within another one of the same thread it is a part of that one: both are kept, or neither. So an error that
+        leaves the inner one has to leave the outer one too.
+        """
+        with self._within("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """For several reads that must see the database as it was at the first."""
+        with self._within("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def _within(self, begin: str) -> Iterator[sqlite3.Connection]:
         with self._mutex, _translated(self.path):
             connection = self._db.conn
-            connection.execute("BEGIN IMMEDIATE")
+            if connection.in_transaction:
+                yield connection
+                return
+            connection.execute(begin)
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -106,6 +124,20 @@ class DataFile:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    def checkpoint(self) -> bool:
+        """Empty the log of changes, which holds what was overwritten in the file; False if another process reads the
+        database just now, and so still needs the log."""
+        [row] = self.read("PRAGMA wal_checkpoint(TRUNCATE)", [])
+        return not row["busy"]
+
+    def compact(self) -> bool:
+        """Write the whole file anew, so that nothing deleted is left between its rows; then as ``checkpoint``.
+
+        Takes seconds for a gigabyte, in which nobody else can write.
+        """
+        self.read("VACUUM", [])
+        return self.checkpoint()
 
     def read(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[dict[str, Any]]:
         """Rows by column name; values go in as parameters."""

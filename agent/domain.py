@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
-from agent.domain_check import check_articles, check_data, check_references
+from agent.domain_check import check_articles, check_data, check_offers, check_references
 from agent.domain_file import FILE_NAME, Declaration, as_texts, read
 from agent.errors import ConfigError, DomainError
+from agent.text import bare_words
 from agent.types import SentimentLabel
-from agent.wordings import CANCEL, NO, RESPONSES, YES
+from agent.wordings import CANCEL, NO, PERSON_TITLE, RESPONSES, YES
 from index.documents import Document, DocumentError, load_folder
 
 IntentRoute = Literal["answer", "action", "form", "handoff", "reply"]
@@ -44,6 +45,8 @@ class Intent:
     """For an action: answer from the knowledge too, when it has to ask something first."""
     follow_ups: tuple[str, ...] = ()
     """Messages offered as quick replies after an answer."""
+    from_reviews: bool = False
+    """Its examples are reviewed messages, so that examples.jsonl need not have any; it is learned once there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,8 @@ class Domain:
     handoff: Handoff
     articles: Mapping[str, Article]
     """By document id."""
+    meanings: Mapping[str, str]
+    """What the texts to learn from mean: bare words -> intent."""
     yes: tuple[str, ...] = YES
     no: tuple[str, ...] = NO
     cancel: tuple[str, ...] = CANCEL
@@ -156,15 +161,15 @@ class Domain:
     @classmethod
     def load(cls, folder: Path) -> Domain:
         """The domain in ``folder``. Raises DomainError with every mistake; broken articles are not among them."""
-        found, documents, _ = _examine(folder)
+        found, documents, _, meanings = _examine(folder)
         if found.mistakes:
             raise DomainError(folder.resolve().name, found.mistakes)
-        return _build(found, documents)
+        return _build(found, documents, meanings)
 
     @staticmethod
     def check(folder: Path) -> list[str]:
         """Every mistake in the app's files as ``file:line: what``, articles that cannot be read among them."""
-        found, _, broken = _examine(folder)
+        found, _, broken, _ = _examine(folder)
         unreadable = [f"knowledge/{_inside(error.path, folder)}:1: cannot be read: {error}" for error in broken]
         return [*found.mistakes, *unreadable]
 
@@ -173,9 +178,24 @@ class Domain:
         response = self.responses[name]
         return response.get(mood) or response["neutral"]
 
+    @property
+    def texts(self) -> Iterator[str]:
+        """What the app's people write and read: its examples, its articles' titles, and the names of its entities."""
+        yield from self.meanings
+        yield from (article.title for article in self.articles.values())
+        for entity in self.entities.values():
+            for name, others in entity.values.items():
+                yield from (name, *others)
+
     def topics(self, most: int = 5) -> list[str]:
         """Titles of the first intents that do something, for "I can help with ..."."""
         return [i.title for i in self.intents.values() if i.route in ("answer", "action", "form")][:most]
+
+    def meaning(self, offered: str) -> str | None:
+        """The intent of a message that the app or its dialogue offers to send; None where it stands in no example."""
+        if offered == PERSON_TITLE:
+            return next((intent.name for intent in self.intents.values() if intent.route == "handoff"), None)
+        return self.meanings.get(bare_words(offered))
 
     def intent_of_document(self) -> dict[str, str]:
         """Document id -> intent, for those articles that name one."""
@@ -187,18 +207,21 @@ def _inside(path: Path, folder: Path) -> str:
     return path.relative_to(knowledge).as_posix() if path.is_relative_to(knowledge) else path.name
 
 
-def _examine(folder: Path) -> tuple[Declaration, list[Document], list[DocumentError]]:
+def _examine(folder: Path) -> tuple[Declaration, list[Document], list[DocumentError], dict[str, str]]:
+    """The declaration with its mistakes, the articles, those that cannot be read, and what the examples mean."""
     found = read(folder)
     knowledge = folder / "knowledge"
     documents, broken = load_folder(knowledge) if knowledge.is_dir() else ([], [])
+    meanings: dict[str, str] = {}
     if found.tables:
         check_references(found)
-        check_data(found, documents)
+        meanings = check_data(found, documents)
+        check_offers(found, meanings)
         check_articles(found, documents)
-    return found, documents, broken
+    return found, documents, broken, meanings
 
 
-def _build(found: Declaration, documents: Sequence[Document]) -> Domain:
+def _build(found: Declaration, documents: Sequence[Document], meanings: Mapping[str, str]) -> Domain:
     app, words = found.tables["app"], found.tables.get("words", {})
     own = {
         name: {mood: as_texts(wordings) for mood, wordings in moods.items()}
@@ -226,6 +249,7 @@ def _build(found: Declaration, documents: Sequence[Document]) -> Domain:
         thresholds=Thresholds(**found.tables.get("thresholds", {})),
         handoff=Handoff(**found.tables.get("handoff", {})),
         articles={d.id: Article(d.id, d.title, d.metadata.get("intent")) for d in documents},
+        meanings=meanings,
         yes=as_texts(words.get("yes")) or YES,
         no=as_texts(words.get("no")) or NO,
         cancel=as_texts(words.get("cancel")) or CANCEL,

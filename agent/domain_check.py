@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.domain_file import Declaration, as_texts, hint
+from agent.text import bare_words
 from agent.types import SENTIMENTS
 from agent.wordings import PLACEHOLDERS, RESPONSES
 from index.documents import Document
@@ -24,7 +25,7 @@ DATA_FILES: Mapping[str, str | None] = {
     "questions.jsonl": "article",
     "out_of_scope.jsonl": None,
 }
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -37,7 +38,7 @@ def check_references(found: Declaration) -> None:
         )
     for table in ("intents", "slots", "entities", "forms", "responses"):
         for item in found.named(table):
-            if not _NAME.fullmatch(item):
+            if not NAME.fullmatch(item):
                 found.wrong(f"'{item}' is no name: use letters, digits and _ , beginning with a letter.", table, item)
     actions = _actions_of(found)
     _check_intents(found, actions)
@@ -155,10 +156,14 @@ def _actions_of(found: Declaration) -> list[str]:
     return names
 
 
-def check_data(found: Declaration, documents: Iterable[Document]) -> None:
-    """Note every malformed line of the data files, every unknown label in them, and intents without examples."""
+def check_data(found: Declaration, documents: Iterable[Document]) -> dict[str, str]:
+    """Note every malformed line of the data files, every unknown label in them, and intents without examples.
+
+    Returns what the texts to learn from mean: the bare words of each example and question -> its intent.
+    """
     intents = list(found.named("intents"))
-    articles = {d.id for d in documents}
+    articles = {d.id: d.metadata.get("intent") for d in documents}
+    meanings: dict[str, str] = {}
     known: dict[str, Sequence[str]] = {"intent": intents, "sentiment": SENTIMENTS, "article": sorted(articles)}
     for prefix in ("", "test/"):
         seen: dict[str, tuple[str, int]] = {}
@@ -169,13 +174,33 @@ def check_data(found: Declaration, documents: Iterable[Document]) -> None:
                     _check_row(found, row, key, known, f"{prefix}{name}:{line}")
                     if key == "intent":
                         _check_twice(found, row, seen, prefix + name, line)
+                    intent = row["intent"] if key == "intent" else articles.get(row.get("article", ""))
+                    if intent is not None and prefix == "":
+                        meanings.setdefault(bare_words(row["text"]), intent)
         if prefix == "":
             having = {intent for intent, _ in seen.values()}
             for intent in intents:
-                if intent not in having:
+                if intent not in having and not found.named("intents")[intent].get("from_reviews"):
                     found.wrong(
                         f"intent '{intent}' has no example in examples.jsonl; write at least a few.", "intents", intent
                     )
+    return meanings
+
+
+def check_offers(found: Declaration, meanings: Mapping[str, str]) -> None:
+    """Note every message that the app offers as a quick reply though nothing says what it means."""
+    app = found.tables.get("app")
+    examples = as_texts(app.get("examples")) if isinstance(app, dict) else ()
+    offers: list[tuple[tuple[str, ...], str]] = [(("app", "examples"), text) for text in examples]
+    for name in found.named("intents"):
+        offers += [(("intents", name, "follow_ups"), text) for text in found.texts("intents", name, "follow_ups")]
+    for place, text in offers:
+        if bare_words(text) not in meanings:
+            found.wrong(
+                f"'{text}' is offered to be sent, but what it means stands nowhere; add it to examples.jsonl with its "
+                "intent.",
+                *place,
+            )
 
 
 def _rows(found: Declaration, path: Path, name: str, key: str | None) -> Iterable[tuple[int, dict[str, Any]]]:

@@ -71,6 +71,7 @@ NAMED: Mapping[str, Mapping[str, Key]] = {
         "response": Key("text"),
         "explain": Key("flag"),
         "follow_ups": Key("texts"),
+        "from_reviews": Key("flag"),
     },
     "slots": {
         "entity": Key("text", required=True),

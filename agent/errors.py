@@ -7,6 +7,9 @@
     ├── UnknownAppError        no app of that name
     ├── BadInputError          a message or request that cannot be taken (``code`` names why)
     ├── ConversationError      no such conversation for this client
+    ├── HolderError            the conversation is with somebody else (``holder`` names who)
+    ├── SignInError            wrong name or password, or too soon after failures (``retry_after`` seconds)
+    ├── HeldError              a client's conversations must not be erased, by a legal hold
     ├── BusyError              the engine's queue is full; try again in ``retry_after`` seconds
     ├── RateLimitError         this client asked too often; try again in ``retry_after`` seconds
     ├── BackboneError          weights or tokenizer are missing, damaged or of another model
@@ -73,6 +76,39 @@ class ConversationError(SwitchboardError):
         self.conversation_id = conversation_id
         super().__init__(
             f"No conversation '{conversation_id[:40]}' for this client. Leave conversation_id out to begin a new one."
+        )
+
+
+class HolderError(SwitchboardError):
+    """An operator wants what only the one who holds the conversation may do; ``holder`` is None if nobody does."""
+
+    def __init__(self, holder: str | None) -> None:
+        self.holder = holder
+        super().__init__(
+            f"'{holder}' holds this conversation." if holder else "Nobody holds this conversation. Take it over first."
+        )
+
+
+class SignInError(SwitchboardError):
+    """Nobody is signed in: name and password do not fit together, or it is too soon to say after failures."""
+
+    def __init__(self, retry_after: float = 0.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(
+            f"Too many failures to sign in. Try again in {retry_after:.0f} s."
+            if retry_after
+            else "Name and password do not fit together."
+        )
+
+
+class HeldError(SwitchboardError):
+    """A legal hold keeps this client's conversations; nothing was erased."""
+
+    def __init__(self, client_id: str, who: str, why: str, since: str) -> None:
+        self.client_id = client_id
+        super().__init__(
+            f"Client {client_id} is held since {since[:10]} by {who} ({why}), so nothing was erased. "
+            f"Once the hold is over: switchboard hold remove {client_id}"
         )
 
 

@@ -21,7 +21,13 @@ PAGE_POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; "
     "connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
+# The console's pages: our own scripts and styles alone, none of them inline.
+CONSOLE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _PLAIN = re.compile(r"/(v1|knowledge)/.*|/(docs|openapi\.json|healthz|readyz)")
+_CONSOLE = re.compile(r"/console(/.*)?", re.DOTALL)
 # What Gradio's page needs for text: its queue, calls that do not queue, its heartbeat, its theme, our files.
 _OPEN_GRADIO = re.compile(
     r"(queue/(join|data|status)|run/predict|heartbeat/[\w-]+|cancel|reset/?|startup-events|app_id/?|theme\.css|file=(?!.*//).+)"
@@ -33,16 +39,20 @@ _CLOSED = re.compile(
 
 def headers_for(path: str) -> dict[str, str]:
     """The headers of a response to a request for ``path``."""
-    plain = _PLAIN.fullmatch(path) is not None
+    policy = PAGE_POLICY
+    if _PLAIN.fullmatch(path):
+        policy = PLAIN_POLICY
+    elif _CONSOLE.fullmatch(path):
+        policy = CONSOLE_POLICY
     headers = {
-        "Content-Security-Policy": PLAIN_POLICY if plain else PAGE_POLICY,
+        "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
         "Cross-Origin-Opener-Policy": "same-origin",
     }
-    if path.startswith("/v1/"):
+    if path.startswith("/v1/") or _CONSOLE.fullmatch(path):
         headers["Cache-Control"] = "no-store"
     return headers
 

@@ -9,6 +9,10 @@ from pathlib import Path
 from agent.errors import LockedError, StoreError
 
 FILE_NAME = "server.lock"
+COPIES = "copies.lock"
+"""In the data folder, while a copy of the database is made, or something is erased from all copies."""
+TRAINING = "training.lock"
+"""In the folder of an app's models, while the app is trained."""
 
 
 class FolderLock:

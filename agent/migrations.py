@@ -175,16 +175,15 @@ def m006_reviews(db: Database) -> None:
 
 @migrations()
 def m007_users(db: Database) -> None:
-    """Who may sign in to the console. A session is known by the sha256 of its token."""
+    """Who may sign in to the console. A session is known by the sha256 of its token, and so is whoever failed to
+    sign in: a name that was typed may be a password in the wrong box."""
     db.execute(
         """
         CREATE TABLE users (
             name TEXT PRIMARY KEY,
             password TEXT NOT NULL,
             role TEXT NOT NULL CHECK (role IN ('operator', 'admin')),
-            created_at TEXT NOT NULL,
-            failures INTEGER NOT NULL DEFAULT 0,
-            failed_at TEXT
+            created_at TEXT NOT NULL
         ) STRICT
         """
     )
@@ -194,7 +193,16 @@ def m007_users(db: Database) -> None:
             token_hash TEXT PRIMARY KEY,
             user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
             created_at TEXT NOT NULL,
-            expires_at TEXT NOT NULL
+            used_at TEXT NOT NULL
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE sign_in_failures (
+            key_hash TEXT PRIMARY KEY,
+            failures INTEGER NOT NULL,
+            failed_at TEXT NOT NULL
         ) STRICT
         """
     )
@@ -249,8 +257,9 @@ def m009_jobs(db: Database) -> None:
 
 @migrations()
 def m010_handovers(db: Database) -> None:
-    """Conversations that wait for a person, or are with one. ``author`` is the person who wrote a message in the
-    service's name; it is empty for the bot's own."""
+    """Conversations that wait for a person, or are with one: at most one row of each until it is returned. ``author``
+    is the person who wrote a message in the service's name; it is empty for the bot's own. A message without a
+    reply of the bot's is its own turn."""
     db.execute(
         """
         CREATE TABLE handovers (
@@ -266,6 +275,8 @@ def m010_handovers(db: Database) -> None:
         """
     )
     db.execute("CREATE INDEX handovers_by_conversation ON handovers (conversation_id)")
+    db.execute("CREATE UNIQUE INDEX handovers_open ON handovers (conversation_id) WHERE returned_at IS NULL")
+    db.execute("CREATE INDEX conversations_by_use ON conversations (updated_at)")
     db.execute("ALTER TABLE messages ADD COLUMN author TEXT NOT NULL DEFAULT ''")
 
 
@@ -290,7 +301,7 @@ def m011_shadow(db: Database) -> None:
 
 @migrations()
 def m012_alerts(db: Database) -> None:
-    """A measure of an app that left its bounds, until it came back."""
+    """A measure of an app that left its bounds, until it came back. ``told`` is what the webhook has heard of it."""
     db.execute(
         """
         CREATE TABLE alerts (
@@ -301,10 +312,12 @@ def m012_alerts(db: Database) -> None:
             threshold REAL NOT NULL,
             detail TEXT NOT NULL,
             opened_at TEXT NOT NULL,
-            closed_at TEXT
+            closed_at TEXT,
+            told TEXT NOT NULL DEFAULT 'nothing' CHECK (told IN ('nothing', 'opened', 'closed'))
         ) STRICT
         """
     )
+    db.execute("CREATE INDEX alerts_by_app ON alerts (app, opened_at)")
 
 
 @migrations()
@@ -320,3 +333,35 @@ def m013_legal_holds(db: Database) -> None:
         ) STRICT
         """
     )
+
+
+@migrations()
+def m014_turn_figures(db: Database) -> None:
+    """What the monitor counts of a turn, in one index, so that a period of an app is one range of it. ``distance`` (to
+    the nearest training examples) is NULL for turns from before it was kept, and where the model remembers none."""
+    db.execute(
+        """
+        CREATE TABLE turn_figures (
+            message_id TEXT PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+            app TEXT NOT NULL,
+            at TEXT NOT NULL,
+            model_version TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            latency_ms REAL NOT NULL,
+            confidence REAL NOT NULL,
+            unknown_share REAL NOT NULL,
+            distance REAL
+        ) STRICT
+        """
+    )
+    db.execute(
+        "INSERT INTO turn_figures (message_id, app, at, model_version, kind, latency_ms, confidence, unknown_share) "
+        "SELECT m.id, c.app, m.created_at, p.model_version, r.kind, p.latency_ms, p.confidence, p.unknown_share "
+        "FROM messages m JOIN conversations c ON c.id = m.conversation_id "
+        "JOIN predictions p ON p.message_id = m.id JOIN routes r ON r.message_id = m.id"
+    )
+    db.execute(
+        "CREATE INDEX turn_figures_by_app ON turn_figures "
+        "(app, at, kind, latency_ms, confidence, unknown_share, distance, model_version)"
+    )
+    db.execute("CREATE INDEX feedback_by_time ON feedback (created_at)")

@@ -24,8 +24,12 @@ from agent.errors import (
     BusyError,
     ConversationError,
     DiskFullError,
+    HeldError,
+    HolderError,
+    LockedError,
     ModelError,
     RateLimitError,
+    SignInError,
     StoreError,
     SwitchboardError,
     UnknownAppError,
@@ -66,6 +70,14 @@ class Problem:
         return Response(json.dumps(self.body()), self.status, dict(self.headers), "application/json")
 
 
+class NotAllowedError(Exception):
+    """Whoever asks may not call this; ``problem`` says why."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem.message)
+
+
 def explain(error: SwitchboardError) -> Problem:
     """The problem behind an error of ours; logs what must not be shown."""
     match error:
@@ -83,6 +95,16 @@ def explain(error: SwitchboardError) -> Problem:
                 "There is no such conversation or message for this client.",
                 "Leave conversation_id out to begin a new conversation.",
             )
+        case HolderError():
+            return Problem(409, "held" if error.holder else "not_held", str(error), "Look at the conversation again.")
+        case SignInError() if error.retry_after:
+            return _later(429, "sign_in_later", "Too many failures to sign in.", error.retry_after)
+        case SignInError():
+            return Problem(401, "wrong_sign_in", str(error), "Try again, or ask whoever runs this service.")
+        case HeldError():
+            log.warning("%s", error)
+            message = "The law wants these conversations kept for now, so nothing was erased."
+            return Problem(409, "held", message, "Ask whoever runs this service until when.")
         case BusyError():
             return _later(503, "busy", "Many people are asking at once.", error.retry_after)
         case RateLimitError():
@@ -91,6 +113,9 @@ def explain(error: SwitchboardError) -> Problem:
             log.error("%s", error)
             message = "There is no room left to store this, so nothing was kept."
             return Problem(507, "disk_full", message, "Try later; whoever runs this service needs to free disk space.")
+        case LockedError():
+            log.warning("%s", error)
+            return _later(503, "locked", "Something else works on the same data just now, so nothing was changed.", 60)
         case StoreError():
             log.error("%s", error)
             return _later(503, "store", "This cannot be stored just now, so nothing was kept.", 30)
@@ -137,6 +162,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(SwitchboardError)
     def ours(request: Request, error: SwitchboardError) -> Response:
         return explain(error).response()
+
+    @app.exception_handler(NotAllowedError)
+    def not_allowed(request: Request, error: NotAllowedError) -> Response:
+        return error.problem.response()
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:

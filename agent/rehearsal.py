@@ -51,7 +51,7 @@ def rehearse_app(settings: Settings, name: str, folder: Path | None = None) -> R
 
     def hold(script: Script) -> list[Miss]:
         with TemporaryDirectory() as data:
-            dialogue = Dialogue(domain, actions, Path(data), lambda: script.today)
+            dialogue = Dialogue(domain, actions, Path(data), lambda: script.today, is_word=model.backbone.is_word)
             return rehearse(script, dialogue, model.predict, search)
 
     return Rehearsal(scripts, [miss for script in scripts for miss in hold(script)])

@@ -99,8 +99,8 @@ class ReviewBook:
         rows = self._file.read(
             "SELECT max(f.id) AS id, f.value AS intent, f.created_at, f.client_id, f.message_id, "
             "c.id AS conversation_id, u.text FROM feedback f "
-            "JOIN messages u ON u.turn = f.message_id AND u.role = 'user' "
-            "JOIN conversations c ON c.id = u.conversation_id "
+            "JOIN messages b ON b.id = f.message_id JOIN conversations c ON c.id = b.conversation_id "
+            "JOIN messages u ON u.conversation_id = c.id AND u.turn = b.id AND u.role = 'user' "
             "WHERE c.app = ? AND f.kind = 'intent' GROUP BY f.message_id, f.client_id ORDER BY 1",
             [app],
         )

@@ -59,9 +59,9 @@ def conversation_row(row: Mapping[str, Any]) -> ConversationRow:
 
 
 def message_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A joined row of ``messages``, its JSON columns parsed; a person's own message has no route."""
+    """A joined row of ``messages``, its JSON columns parsed; what a person wrote has no route."""
     parsed = ["citations", "quick_replies"]
-    if row["role"] == "bot":
+    if row["model_version"] is not None:
         parsed += ["route", "why"]
     return {**row, "route": None, **{name: json.loads(row[name]) for name in parsed}}
 
@@ -80,6 +80,17 @@ def prediction_columns(prediction: Prediction) -> dict[str, Any]:
         "sentiment_scores": to_json({k: float(v) for k, v in feeling.scores.items()} if feeling else {}),
         "unknown_share": float(prediction.unknown_share),
         "truncated": int(prediction.truncated),
+    }
+
+
+def figure_columns(prediction: Prediction, route: Route) -> dict[str, Any]:
+    """What the table ``turn_figures`` keeps of what was read and decided."""
+    return {
+        "model_version": prediction.model_version,
+        "kind": route.kind,
+        "confidence": float(prediction.confidence),
+        "unknown_share": float(prediction.unknown_share),
+        "distance": prediction.distance,
     }
 
 

@@ -1,6 +1,6 @@
 """Agent: wires backbone, models, knowledge, dialogue and store of all apps; ``reply(Message) -> Reply``.
 
-All methods block and may be called from many threads; only the engine's thread runs a model.
+All methods block and may be called from many threads; the engine runs one model at a time.
 """
 
 from __future__ import annotations
@@ -12,27 +12,41 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from agent.apps import PASSAGES, App, build_app, load_domains, open_index
+from agent.alerts import AlertBook
+from agent.apps import PASSAGES, App, build_app, load_domains, open_index, reranked
 from agent.config import Settings
+from agent.customers import Subject
+from agent.dialogue.router import HELD
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain
 from agent.errors import BadInputError, ModelError, UnknownAppError
 from agent.generator import Generator, Show
+from agent.inbox import Inbox, tracker_of
+from agent.learning.quick import QuickReport
 from agent.learning.registry import ModelRegistry
+from agent.metrics import Meter
 from agent.model.backbone import Backbone
-from agent.model.engine import InferenceEngine
+from agent.model.engine import InferenceEngine, Model
+from agent.model.lessons import Lessons
 from agent.model.serving import open_version
+from agent.monitor import Monitor
 from agent.names import check_feedback
+from agent.privacy import Privacy
 from agent.progress import Bar
 from agent.redaction import make_redactor
+from agent.shadow import Shadow
 from agent.store import Store
 from agent.text import clean
-from agent.types import Feedback, Gone, Message, Prediction, Reply
+from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply, Route
+from agent.users import UserBook
 from agent.why import explain, why
 from index.documents import Passage
 from index.knowledge import Hit, KnowledgeIndex
@@ -60,19 +74,34 @@ class Agent:
         self.settings = settings
         self.backbone = backbone
         self.store = store
+        self.users = UserBook(
+            store.file,
+            idle=timedelta(minutes=settings.session_idle),
+            longest=timedelta(hours=settings.session_hours),
+        )
         self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
         self.training: dict[str, Training] = {}
         """By app; kept by whoever trains beside the service."""
         self.refused: dict[str, str] = {}
         """By app, the champion that could not be served; the version before it goes on."""
+        self.learned: dict[str, QuickReport] = {}
+        """By app with reviews; kept by whoever follows them."""
+        self.reviewed = threading.Event()
+        """Set by whoever adds or undoes a review in this process, which is then learned at once."""
         self.opened = time.time_ns()
         """Nanoseconds since 1970; no file of an app was read before."""
         self.redactor = make_redactor(settings.redactor)
+        self.privacy = Privacy(store.file, self.redactor)
+        self.monitor = Monitor(store.file)
+        self.alerts = AlertBook(store.file)
+        self.meter = Meter(self.engine.state, self.alerts)
         self.generator = Generator(settings, self.redactor) if settings.generator_url else None
+        self.shadow = Shadow(self.engine, store.file, backbone, tuple(apps)) if settings.shadow else None
         self._apps = dict(apps)
         # One conversation answers one message at a time. Conversations share these locks by hash; a turn holds its
         # lock while the model reads, so there are many, that two conversations seldom wait for each other.
         self._turns = [threading.Lock() for _ in range(4096)]
+        self.inbox = Inbox(store, self._app, self._lock_of, settings.max_message_chars)
 
     @classmethod
     def open(
@@ -104,7 +133,7 @@ class Agent:
             for name, domain in domains.items():
                 with Bar(f"index {name}", "texts") as bar:
                     index = open_index(domain, settings.data, backbone, bar.update)
-                apps[name] = build_app(domain, settings, index)
+                apps[name] = build_app(domain, settings, index, backbone)
                 registry = ModelRegistry(settings.data, name)
                 if untrained and registry.champion() is None:
                     registry.promote(untrained(domain, index, backbone, settings).name)
@@ -112,23 +141,23 @@ class Agent:
             agent.opened = opened
             for name in apps:
                 agent.load_champion(name)
+            if agent.shadow is not None:
+                agent.shadow.start()
         except BaseException:
             store.close()
             raise
         return agent
 
-    def load_champion(self, app: str) -> None:
-        """Serve the version that the alias ``champion`` names. Raises ModelError if there is none, or if it is damaged
-        or does not read as when it was saved; the one in service then goes on."""
+    def load_champion(self, app: str, teach: Callable[[Model], Lessons | None] = lambda model: None) -> None:
+        """Serve the version that the alias ``champion`` names, with the lessons that ``teach`` gives for it.
+
+        Raises ModelError if there is none.
+        """
         folder = ModelRegistry(self.settings.data, app).champion()
         if folder is None:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
-        try:
-            self.engine.swap(app, open_version(folder, self.backbone))
-        except ModelError:
-            self.refused[app] = folder.name
-            raise
-        self.refused.pop(app, None)
+        model = open_version(folder, self.backbone)
+        self.engine.swap(app, model, teach(model))
 
     def reload(self, app: str) -> None:
         """Take up an app's files as they are now; turns that are under way end with what they began with.
@@ -137,10 +166,12 @@ class Agent:
         """
         domain = Domain.load(self._app(app).domain.folder)
         index = open_index(domain, self.settings.data, self.backbone)
-        self._apps[app] = build_app(domain, self.settings, index)
+        self._apps[app] = build_app(domain, self.settings, index, self.backbone)
 
     def close(self) -> None:
         """Finish what waits and close the database."""
+        if self.shadow is not None:
+            self.shadow.close()
         self.engine.close()
         if self.generator is not None:
             self.generator.close()
@@ -170,13 +201,17 @@ class Agent:
             predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker), gone)
             tracker.conversation_id = self.store.new_conversation(message.app, message.client_id, message.claimed)
             return self._turn(app, tracker, text, predictions, began, show)
-        with self._turns[hash(message.conversation_id) % len(self._turns)]:
+        with self._lock_of(message.conversation_id):
             row = self.store.resume(message.conversation_id, message.client_id, message.claimed)
             if row.app != message.app:
                 raise BadInputError(
                     "other_app", f"This conversation belongs to the app '{row.app}', not to '{message.app}'."
                 )
-            tracker = Tracker.from_dict(row.state) if row.state else Tracker(row.id, row.app)
+            tracker = tracker_of(row)
+            if tracker.holder == "person":
+                _, operator = self.inbox.holder(row.id)
+                if operator is not None:
+                    return self._left_to(operator, tracker, text)
             predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker), gone)
             return self._turn(app, tracker, text, predictions, began, show)
 
@@ -216,7 +251,16 @@ class Agent:
         began: float,
         show: Show,
     ) -> Reply:
-        draft = app.dialogue.reply(predictions, tracker, lambda query, v: app.index.search(query, v, PASSAGES))
+        held = tracker.holder == "person"
+        moved = False
+
+        def search(query: str, vector: NDArray[np.float32]) -> list[Hit]:
+            nonlocal moved
+            found, taught = self._search(app, query, vector, PASSAGES)
+            moved = moved or [hit.passage.id for hit in found[:1]] != [hit.passage.id for hit in taught[:1]]
+            return taught
+
+        draft = app.dialogue.reply(text, predictions, tracker, search)
         prediction = draft.prediction
         reply = Reply(
             conversation_id=tracker.conversation_id,
@@ -226,25 +270,38 @@ class Agent:
             model_version=prediction.model_version,
             citations=draft.citations,
             quick_replies=draft.quick_replies,
-            why=explain(prediction, draft.route, tracker, draft.hits),
+            why=explain(prediction, draft.route, tracker, draft.hits, moved),
         )
         if self.generator is not None and reply.route.kind == "answer" and reply.citations:
             rewritten = self.generator.rewrite(text, reply.text, reply.citations, show)
             reply = replace(reply, text=rewritten.text, why={**reply.why, "generator": rewritten.why})
         latency = (time.perf_counter() - began) * 1000
-        self.store.save_turn(
-            tracker.conversation_id,
-            app.domain.name,
-            reply.message_id,
-            text,
-            prediction,
-            reply.route,
-            reply,
-            tracker.to_dict(),
-            latency,
-        )
+        with self.store.file.transaction():
+            self.store.save_turn(
+                tracker.conversation_id,
+                app.domain.name,
+                reply.message_id,
+                text,
+                prediction,
+                reply.route,
+                reply,
+                tracker.to_dict(),
+                latency,
+            )
+            self.inbox.settle(tracker, held)
+        if self.shadow is not None:
+            self.shadow.offer(app.domain.name, reply.message_id, prediction.text)
+        self.meter.reply(app.domain.name, reply.route.kind, latency)
         log.info("%s %s %.0f ms: %s", app.domain.name, reply.route.kind, latency, self.redactor.redact(text))
         return reply
+
+    def _left_to(self, operator: str, tracker: Tracker, text: str) -> Reply:
+        """Keep what was said to the operator who holds the conversation; the bot says nothing."""
+        message_id = self.store.add_message(tracker.conversation_id, text)
+        route = Route("handoff", f"{HELD}: {operator} holds this conversation")
+        version = self.engine.version(tracker.app)
+        log.info("%s left to a person: %s", tracker.app, self.redactor.redact(text))
+        return Reply(tracker.conversation_id, message_id, "", route, version)
 
     def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]:
         """What the model reads in each text. Raises BadInputError, UnknownAppError, BusyError."""
@@ -255,7 +312,14 @@ class Agent:
     def search(self, app: str, text: str, k: int = PASSAGES) -> list[Hit]:
         """The ``k`` passages that answer ``text`` best, best first."""
         prediction = self.predict(app, [text])[0]
-        return self._app(app).index.search(prediction.text, prediction.query_vector, k)
+        return self._search(self._app(app), prediction.text, prediction.query_vector, k)[1]
+
+    def _search(self, app: App, text: str, vector: NDArray[np.float32], k: int) -> tuple[list[Hit], list[Hit]]:
+        """What the index finds, best first, and that in the order of what reviews say of near texts."""
+        found = app.index.search(text, vector, k)
+        lessons = self.engine.lessons(app.domain.name)
+        shifts = lessons.documents(vector) if lessons is not None else {}
+        return found, reranked(app.index, shifts, text, vector, k) if shifts else found
 
     def feedback(self, feedback: Feedback) -> bool:
         """Keep what a person said of a reply; False if it was said before.
@@ -264,7 +328,10 @@ class Agent:
         """
         app = self._app(self.store.app_of_reply(feedback.message_id, feedback.client_id))
         check_feedback(feedback, app.domain, app.index)
-        return self.store.add_feedback(feedback)
+        new = self.store.add_feedback(feedback)
+        if new:
+            self.meter.feedback(feedback.kind)
+        return new
 
     def why(self, message_id: str, client_id: str) -> dict[str, Any]:
         """Why a reply was given (``agent.schema.WhyOut``), for the client that got it.
@@ -275,6 +342,13 @@ class Agent:
         self._app(turn.app)
         registry = ModelRegistry(self.settings.data, turn.app)
         return why(turn, self.engine, registry, self.backbone, self.settings.token_budget)
+
+    def quick(self, app: str) -> dict[str, Any] | None:
+        """What was learned of the app's reviews beside the version in service (``QuickReport``), ready for JSON; None
+        before the first review. Raises UnknownAppError."""
+        self._app(app)
+        report = self.learned.get(app)
+        return None if report is None else asdict(report)
 
     def passage(self, app: str, passage_id: str) -> Passage:
         """A passage by its id. Raises KeyError if there is none."""
@@ -322,18 +396,46 @@ class Agent:
         }
         return not missing and state.waiting < self.settings.queue_limit, details
 
-    def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]:
-        """A conversation's messages, for its own client. Raises ConversationError."""
+    def history(self, conversation_id: str, client_id: str, after: int = 0) -> list[dict[str, Any]]:
+        """A conversation's messages from the one after number ``after`` on, for its own client.
+
+        Raises ConversationError.
+        """
         self.store.resume(conversation_id, client_id, claimed=True)
-        return self.store.messages(conversation_id)
+        return self.store.messages(conversation_id, after)
+
+    def holder(self, conversation_id: str, client_id: str) -> tuple[Holder, str | None]:
+        """Who answers the client's conversation next, and the operator's name if it is a person.
+
+        Raises ConversationError.
+        """
+        self.store.resume(conversation_id, client_id, claimed=True)
+        return self.inbox.holder(conversation_id)
 
     def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]:
         """The client's own conversations, the last used first: id, app, title, turns, begun_at, updated_at."""
         return self.store.conversations(client_id, app, most)
 
     def delete_conversation(self, conversation_id: str, client_id: str) -> None:
-        """Remove a conversation and its text for good, for its own client. Raises ConversationError."""
-        self.store.delete_conversation(conversation_id, client_id)
+        """Remove a conversation and its text for good, for its own client. Raises ConversationError, HeldError, and
+        LockedError while an app that learned from it is trained."""
+        self.store.require_owner(conversation_id, client_id)
+        self.privacy.erase(Subject("conversation", conversation_id), client_id, compact=False)
+
+    def export_client(self, client_id: str) -> Iterator[str]:
+        """All that is kept of a client, as JSON in pieces."""
+        return self.privacy.export(Subject("client", client_id))
+
+    def erase_client(self, client_id: str) -> None:
+        """Remove all that is kept of a client for good. Raises HeldError, LockedError as above."""
+        self.privacy.erase(Subject("client", client_id), client_id)
+
+    def metrics(self) -> bytes:
+        """Counters since the start, and how things stand, as Prometheus reads them."""
+        return self.meter.text()
+
+    def _lock_of(self, conversation_id: str) -> threading.Lock:
+        return self._turns[hash(conversation_id) % len(self._turns)]
 
     def _app(self, name: str) -> App:
         try:

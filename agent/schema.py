@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.types import Prediction, Reply, Route, SentimentLabel
+from agent.types import Holder, Prediction, Reply, Route, SentimentLabel
 
 if TYPE_CHECKING:
     from index.knowledge import Hit
@@ -98,7 +98,7 @@ class ReplyOut(BaseModel):
 
     conversation_id: str
     message_id: str
-    text: str = Field(description="Markdown.")
+    text: str = Field(description="Markdown; empty while a person holds the conversation and the bot is silent.")
     route: RouteOut
     citations: list[CitationOut]
     quick_replies: list[QuickReplyOut]
@@ -141,6 +141,11 @@ class PassageScoreOut(BaseModel):
     lexical: float
 
 
+class LearnedOut(BaseModel):
+    reviews: int = Field(description="Reviewed texts that were learned beside that version of the model.")
+    changed: bool = Field(description="Whether they changed this answer.")
+
+
 class WhyOut(BaseModel):
     """Why a reply was given: what was kept with it, and two things that are computed when asked for."""
 
@@ -157,6 +162,7 @@ class WhyOut(BaseModel):
     passages: list[PassageScoreOut] = Field(description="Best first, whether cited or not.")
     unknown_share: float = Field(description="Share of the text's tokens that the model does not know.")
     generator: dict[str, Any] | None = Field(description="How the generated text fared, if there is any.")
+    learned: LearnedOut
     nearest: list[NeighbourOut] | None = Field(description="Nearest training examples, nearest first.")
     words: list[WordOut] | None = Field(description="The weightiest first.")
     note: str = Field(description="Why `nearest` and `words` are null, or what they do not take into account.")
@@ -178,9 +184,11 @@ class ConversationsOut(BaseModel):
 
 
 class StoredMessageOut(BaseModel):
-    """A message of either side; what only a reply has is null with the person's own."""
+    """A message of either side; what only a reply of the bot's has is null with what people wrote."""
 
+    number: int = Field(description="From 1 on, in the order of the conversation.")
     role: Literal["user", "bot"]
+    author: str = Field(description="The operator who wrote this in the service's name; else empty.")
     text: str
     message_id: str
     citations: list[CitationOut]
@@ -194,6 +202,10 @@ class StoredMessageOut(BaseModel):
 
 class StoredMessagesOut(BaseModel):
     messages: list[StoredMessageOut]
+    holder: Holder = Field(
+        description="Who answers next: the bot, the bot while the conversation waits for a person, or a person."
+    )
+    operator: str | None = Field(description="That person's name.")
 
 
 class FeedbackOut(BaseModel):
@@ -308,6 +320,7 @@ WHY_EXAMPLE: dict[str, Any] = {
     "passages": [{"id": "returns#2", "title": "Returns", "score": 0.81, "dense": 0.84, "lexical": 0.71}],
     "unknown_share": 0.0,
     "generator": None,
+    "learned": {"reviews": 3, "changed": False},
     "nearest": [{"text": "may i send back shoes i wore", "intent": "return_policy", "cosine": 0.91}],
     "words": [
         {"text": "return", "start": 6, "end": 12, "weight": 0.52},

@@ -12,15 +12,16 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import anyio.to_thread
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from agent import problems
-from agent.api import NotAllowedError, create_router
+from agent.api import create_router, key_check
 from agent.errors import UnknownAppError
 from agent.headers import SecureHeaders
 from agent.identity import Identities, cookie_secret
+from agent.metrics import CONTENT_TYPE
 from agent.pages import docs_page, knowledge_page, parse_span
 from agent.security import Guard
 from agent.service import Service
@@ -51,10 +52,6 @@ def create_app(agent: Service, with_ui: bool = True) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-
-    @app.exception_handler(NotAllowedError)
-    def not_allowed(request: Request, error: NotAllowedError) -> Response:
-        return error.problem.response()
 
     app.include_router(create_router(agent))
     _add_pages(app, agent)
@@ -88,6 +85,12 @@ def _add_pages(app: FastAPI, agent: Service) -> None:
         ready, detail = agent.ready()
         body: dict[str, Any] = {"status": "ready" if ready else "not ready", "detail": detail}
         return JSONResponse(body, 200 if ready else 503)
+
+    @app.get("/metrics", tags=["health"], summary="For Prometheus", dependencies=[Depends(key_check(agent.settings))])
+    def metrics() -> Response:
+        """Counters since the start and how things stand, in Prometheus' text format; with an API key, or from this
+        machine alone."""
+        return Response(agent.metrics(), media_type=CONTENT_TYPE)
 
     @app.get("/docs", include_in_schema=False)
     def docs(request: Request) -> Response:

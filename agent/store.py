@@ -20,6 +20,7 @@ from agent.rows import (
     ConversationRow,
     Turn,
     conversation_row,
+    figure_columns,
     list_json,
     message_row,
     prediction_columns,
@@ -123,39 +124,32 @@ class Store:
             {"client_id": client_id, "app": app, "most": most, "title": TITLE_CHARS},
         )
 
-    def messages(self, conversation_id: str) -> list[dict[str, Any]]:
-        """The conversation's messages in order: role, text, message_id, citations, quick_replies, created_at.
+    def messages(self, conversation_id: str, after: int = 0) -> list[dict[str, Any]]:
+        """The conversation's messages in order, from the one after ``after`` on: number (from 1 on), role, author,
+        text, message_id, citations, quick_replies, created_at.
 
         The bot's also have route, why, model_version, and judged: what the conversation's client said of it last,
-        ``up``, ``down`` or None. They are None with the person's own.
+        ``up``, ``down`` or None. They are None with all that people wrote: the client (role ``user``), or an operator
+        (role ``bot``, whose name is the author).
         """
         rows = self.file.read(
-            "SELECT m.role, m.text, m.id AS message_id, m.citations, m.quick_replies, m.created_at, "
-            "json_object('kind', r.kind, 'reason', r.reason, 'intent', r.intent, 'score', r.score, "
+            "SELECT m.number, m.role, m.author, m.text, m.id AS message_id, m.citations, m.quick_replies, "
+            "m.created_at, json_object('kind', r.kind, 'reason', r.reason, 'intent', r.intent, 'score', r.score, "
             "'threshold', r.threshold, 'options', json(r.options)) AS route, r.why, p.model_version, "
             "(SELECT f.kind FROM feedback f WHERE f.message_id = m.id AND f.client_id = c.client_id "
             "AND f.kind IN ('up', 'down') ORDER BY f.id DESC LIMIT 1) AS judged "
             "FROM messages m JOIN conversations c ON c.id = m.conversation_id "
             "LEFT JOIN routes r ON r.message_id = m.id LEFT JOIN predictions p ON p.message_id = m.id "
-            "WHERE m.conversation_id = ? ORDER BY m.number",
-            [conversation_id],
+            "WHERE m.conversation_id = ? AND m.number > ? ORDER BY m.number",
+            [conversation_id, after],
         )
         return [message_row(row) for row in rows]
 
-    def delete_conversation(self, conversation_id: str, client_id: str) -> None:
-        """Remove the client's conversation with all that came of it: messages, predictions, routes, feedback.
-
-        No copy of the text is left in the database's files (while another process reads the database, the log
-        of changes keeps one until that process is done). Raises ConversationError if it does not exist or is
-        another's.
-        """
-        with self.file.transaction() as db:
-            gone = db.execute(
-                "DELETE FROM conversations WHERE id = ? AND client_id = ? RETURNING id", [conversation_id, client_id]
-            ).fetchone()
-            if gone is None:
-                raise ConversationError(conversation_id)
-        self.file.read("PRAGMA wal_checkpoint(TRUNCATE)", [])
+    def require_owner(self, conversation_id: str, client_id: str) -> None:
+        """Raises ConversationError unless the conversation is this client's."""
+        row = self.conversation(conversation_id)
+        if row is None or row.client_id != client_id:
+            raise ConversationError(conversation_id)
 
     # Turns
 
@@ -180,15 +174,15 @@ class Store:
         with self.file.transaction() as db:
             updated = db.execute(
                 "UPDATE conversations SET state = ?, turns = turns + 1, updated_at = ? WHERE id = ? AND app = ? "
-                "RETURNING turns",
+                "RETURNING id",
                 [to_json(state), at, conversation_id, app],
             ).fetchone()
             if updated is None:
                 raise ConversationError(conversation_id)
-            number = 2 * updated["turns"]
+            number = self._next_number(conversation_id)
             sides = (
-                (secrets.token_urlsafe(12), number - 1, "user", user_text, "[]", "[]"),
-                (message_id, number, "bot", reply.text, list_json(reply.citations), list_json(reply.quick_replies)),
+                (secrets.token_urlsafe(12), number, "user", user_text, "[]", "[]"),
+                (message_id, number + 1, "bot", reply.text, list_json(reply.citations), list_json(reply.quick_replies)),
             )
             for side in sides:
                 db.execute(
@@ -202,15 +196,74 @@ class Store:
                 {"message_id": message_id, **prediction_columns(prediction), "latency_ms": latency_ms},
             )
             insert(db, "routes", {"message_id": message_id, **route_columns(route), "why": to_json(reply.why)})
+            figures = figure_columns(prediction, route)
+            insert(
+                db,
+                "turn_figures",
+                {"message_id": message_id, "app": app, "at": at, "latency_ms": latency_ms, **figures},
+            )
+
+    def add_message(self, conversation_id: str, text: str, author: str = "") -> str:
+        """Keep a message that the bot has no part in, and give its id: the client's own while a person holds the
+        conversation, or that of the operator ``author`` in the service's name.
+
+        Raises ConversationError if there is no such conversation.
+        """
+        at, message_id = now(), secrets.token_urlsafe(12)
+        with self.file.transaction() as db:
+            updated = db.execute(
+                "UPDATE conversations SET updated_at = ? WHERE id = ? RETURNING id", [at, conversation_id]
+            ).fetchone()
+            if updated is None:
+                raise ConversationError(conversation_id)
+            row = {
+                "id": message_id,
+                "number": self._next_number(conversation_id),
+                "role": "bot" if author else "user",
+                "author": author,
+                "text": text,
+                "conversation_id": conversation_id,
+                "turn": message_id,
+                "created_at": at,
+            }
+            insert(db, "messages", row)
+        return message_id
+
+    def set_state(self, conversation_id: str, state: Mapping[str, Any]) -> None:
+        """Change what the next turn starts from; ``state`` must be JSON."""
+        with self.file.transaction() as db:
+            db.execute("UPDATE conversations SET state = ? WHERE id = ?", [to_json(state), conversation_id])
+
+    def _next_number(self, conversation_id: str) -> int:
+        """Of the conversation's next message; only within a transaction does it stay free."""
+        [row] = self.file.read(
+            "SELECT coalesce(max(number), 0) + 1 AS number FROM messages WHERE conversation_id = ?", [conversation_id]
+        )
+        return int(row["number"])
 
     def add_feedback(self, feedback: Feedback) -> bool:
         """Keep what a client said of a reply; False if the same client has said exactly that before.
 
         Raises ConversationError if the client may not use the conversation, or there is no such bot message.
         """
+        with self.file.transaction():
+            self.app_of_reply(feedback.message_id, feedback.client_id)
+            return self._keep(feedback)
+
+    def add_takeover(self, conversation_id: str, operator: str) -> None:
+        """Keep as feedback on the bot's last reply that an operator took the conversation from it."""
+        with self.file.transaction():
+            replies = self.file.read(
+                "SELECT id FROM messages WHERE conversation_id = ? AND role = 'bot' AND author = '' "
+                "ORDER BY number DESC LIMIT 1",
+                [conversation_id],
+            )
+            for reply in replies:
+                self._keep(Feedback(reply["id"], f"user:{operator}", "takeover"))
+
+    def _keep(self, feedback: Feedback) -> bool:
         said = asdict(feedback)
         with self.file.transaction() as db:
-            self.app_of_reply(feedback.message_id, feedback.client_id)
             same = (
                 "SELECT id FROM feedback WHERE message_id = :message_id AND client_id = :client_id "
                 "AND kind = :kind AND value = :value AND reason = :reason AND comment = :comment"
@@ -248,7 +301,7 @@ class Store:
         """
         rows = self.file.read(
             "SELECT c.* FROM messages m JOIN conversations c ON c.id = m.conversation_id "
-            "WHERE m.id = ? AND m.role = 'bot'",
+            "WHERE m.id = ? AND m.role = 'bot' AND m.author = ''",
             [message_id],
         )
         if not rows:

@@ -37,7 +37,7 @@ from agent.lock import FolderLock
 from agent.model.backbone import Backbone
 from agent.model.memory import Memory
 from agent.model.storage import load_model
-from agent.teach import dataset_of, documents_of, domain_of, first_version, training_lock
+from agent.teach import dataset_of, documents_of, domain_of, first_version, intents_of, training_lock
 from index.types import KnowledgeError
 
 GRACE = 5.0
@@ -94,11 +94,12 @@ def study(order: Order, say: Say, is_over: Callable[[], bool]) -> None:
     settings = order.settings
     torch.set_num_threads(settings.threads)
     domain = domain_of(settings, order.app)
-    registry, intents = ModelRegistry(settings.data, order.app), list(domain.intents)
+    registry = ModelRegistry(settings.data, order.app)
     with closing(_turn(registry, is_over)):
         backbone = Backbone.load(settings.backbone, settings.device)
         index = open_index(domain, settings.data, backbone)
         dataset = dataset_of(domain, index, domain.folder)
+        intents = intents_of(domain, dataset)
 
         def progress(step: Step) -> None:
             say({"step": step.number, "total": step.total})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +20,9 @@ from agent.errors import ModelError, UnknownAppError
 from agent.learning.data import Dataset, load_dataset
 from agent.learning.provisional import FIRST_EXAMPLES, first_model, probe_version
 from agent.learning.registry import ModelRegistry
-from agent.learning.retrain import Recipe, Vectors, train_version
+from agent.learning.retrain import FEWEST_EXAMPLES, Recipe, Vectors, train_version
 from agent.learning.reviewed import ReviewedData, with_reviews
-from agent.lock import FolderLock
+from agent.lock import TRAINING, FolderLock
 from agent.model.backbone import Backbone
 from agent.model.memory import Memory
 from agent.model.multitask import MultiTaskModel
@@ -32,8 +33,6 @@ from index.knowledge import KnowledgeIndex
 
 if TYPE_CHECKING:
     from agent.learning.evaluate import Report
-
-LOCK = "training.lock"
 
 
 def domain_of(settings: Settings, name: str) -> Domain:
@@ -63,6 +62,14 @@ def learning_data(domain: Domain, index: KnowledgeIndex, file: DataFile, setting
     )
 
 
+def intents_of(domain: Domain, dataset: Dataset) -> list[str]:
+    """The app's intents as a model is to learn them: one that reviews alone teach, once it has enough examples."""
+    counts = Counter(example.intent for example in dataset.in_scope)
+    return [
+        name for name, intent in domain.intents.items() if not intent.from_reviews or counts[name] >= FEWEST_EXAMPLES
+    ]
+
+
 def documents_of(index: KnowledgeIndex) -> dict[str, Vectors]:
     """Frozen vectors of the passages of each document, (P, D) each, by document id."""
     found: dict[str, list[Vectors]] = {}
@@ -74,7 +81,7 @@ def documents_of(index: KnowledgeIndex) -> dict[str, Vectors]:
 def training_lock(registry: ModelRegistry) -> FolderLock:
     """Taken while an app is trained, so that one process at a time does. Raises LockedError naming that one."""
     registry.folder.mkdir(parents=True, exist_ok=True)
-    return FolderLock(registry.folder, f"training of {registry.app}", LOCK)
+    return FolderLock(registry.folder, f"training of {registry.app}", TRAINING)
 
 
 def first_version(domain: Domain, index: KnowledgeIndex, backbone: Backbone, settings: Settings) -> Path:
@@ -82,8 +89,9 @@ def first_version(domain: Domain, index: KnowledgeIndex, backbone: Backbone, set
 
     Raises TrainingError if an intent has too few examples.
     """
-    registry, intents = ModelRegistry(settings.data, domain.name), list(domain.intents)
+    registry = ModelRegistry(settings.data, domain.name)
     dataset = dataset_of(domain, index, domain.folder).sample(FIRST_EXAMPLES)
+    intents = intents_of(domain, dataset)
     return probe_version(registry, first_model(backbone, dataset, intents), Memory.empty(), dataset, intents)
 
 
@@ -97,12 +105,13 @@ def teach(
     """Train the app's next version with a progress bar. Raises TrainingError."""
     torch.set_num_threads(settings.threads)
     registry = ModelRegistry(settings.data, domain.name)
+    dataset = dataset_of(domain, index, domain.folder)
     with StepProgress(f"train {domain.name}") as progress:
         return train_version(
             registry,
             backbone,
-            dataset_of(domain, index, domain.folder),
-            list(domain.intents),
+            dataset,
+            intents_of(domain, dataset),
             documents_of(index),
             recipe or Recipe(),
             progress,

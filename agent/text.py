@@ -7,6 +7,7 @@ measures. Personal data is masked elsewhere (``agent.redaction``).
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 
 from agent.errors import BadInputError
@@ -62,6 +63,11 @@ def _joins_emoji(text: str, place: int) -> bool:
         before -= 1
     around = (text[before] if before >= 0 else "", text[place + 1 : place + 2])
     return all(char and unicodedata.category(char) == "So" for char in around)
+
+
+def bare_words(text: str) -> str:
+    """The text's words alone, in lower case with single blanks: what stays the same however it is typed."""
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def has_words(text: str) -> bool:

@@ -7,7 +7,7 @@ Vectors are NumPy arrays at run time; NumPy is imported for type checking alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 RouteKind = Literal["answer", "action", "form", "recommend", "clarify", "handoff", "refuse"]
 SentimentLabel = Literal["negative", "neutral", "positive"]
 SENTIMENTS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
+Holder = Literal["bot", "waiting", "person"]
+"""Who answers a conversation: the bot, the bot while the conversation waits for a person, or a person."""
 Gone = Callable[[], bool]
 """Whether whoever waits for an answer has left; it does not block."""
 
@@ -74,6 +76,13 @@ class Prediction:
     truncated: bool = False
     taste_vector: NDArray[np.float32] | None = None
     """Shape (D,), unit length; None if the model has no recommendation head."""
+    distance: float | None = None
+    """One minus the mean cosine to the nearest training examples, in the space of ``query_vector``, 0 to 2; None if the
+    model remembers none."""
+    lessons: int = 0
+    """Reviewed texts that were learned beside this version when it read the text."""
+    corrected: bool = False
+    """Whether they changed the best intent, the side of the threshold or the sentiment."""
 
     @property
     def intent(self) -> str | None:
@@ -153,6 +162,7 @@ class Feedback:
     kind: FeedbackKind
     value: str = ""
     """The intent, the passage's id, the sentiment, or a mark from 1 to 5 (``csat``); empty for the other kinds."""
+    _: KW_ONLY
     reason: str = ""
     comment: str = ""
 

@@ -20,17 +20,21 @@ from index.knowledge import Hit
 
 NEAREST = 5
 READ_TOGETHER = (
-    "The message was read together with what was said before. The nearest examples and the words' weights are of the "
-    "message alone."
+    "The message was read together with what was said before, or with its slips of the keyboard mended. The nearest "
+    "examples and the words' weights are of the message alone, as it was typed."
 )
 FEWEST_PIECES = 4
 """Into which even the longest message is divided."""
+LEARNED_SINCE = "Reviews were learned since, so the words' weights are those of the message as it is read now."
+NOTHING_LEARNED = {"reviews": 0, "changed": False}
 SAME = 0.01
 """Most that an intent's confidence differs between two readings of a text by one version."""
 
 
-def explain(prediction: Prediction, route: Route, tracker: Tracker, hits: Sequence[Hit]) -> dict[str, Any]:
-    """Why this answer: ready for JSON, figures to four digits."""
+def explain(
+    prediction: Prediction, route: Route, tracker: Tracker, hits: Sequence[Hit], moved: bool = False
+) -> dict[str, Any]:
+    """Why this answer: ready for JSON, figures to four digits. ``moved``: reviews have changed the first hit."""
     feeling = prediction.sentiment
     return {
         "intents": [{"name": r.name, "confidence": round(r.confidence, 4)} for r in prediction.intents[:5]],
@@ -53,6 +57,7 @@ def explain(prediction: Prediction, route: Route, tracker: Tracker, hits: Sequen
             for hit in hits
         ],
         "unknown_share": round(prediction.unknown_share, 4),
+        "learned": {"reviews": prediction.lessons, "changed": prediction.corrected or moved},
     }
 
 
@@ -73,6 +78,7 @@ def why(
         "model_version": turn.model_version,
         "route": turn.route,
         "generator": None,
+        "learned": NOTHING_LEARNED,
         **turn.why,
         "nearest": None,
         "words": None,
@@ -95,6 +101,9 @@ def why(
     alone = _confidence(predictions[0], intent)
     kept = next((ranked["confidence"] for ranked in turn.why["intents"]), 0.0)
     memory = _memory(registry.version_folder(serving))
+    note = ""
+    if abs(alone - kept) > SAME:
+        note = READ_TOGETHER if predictions[0].lessons == found["learned"]["reviews"] else LEARNED_SINCE
     return found | {
         "nearest": [
             {"text": example.text, "intent": example.intent, "cosine": round(cosine, 4)}
@@ -109,7 +118,7 @@ def why(
             }
             for piece in sorted(pieces, key=lambda piece: -piece.weight)
         ],
-        "note": "" if abs(alone - kept) <= SAME else READ_TOGETHER,
+        "note": note,
     }
 
 

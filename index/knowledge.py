@@ -193,18 +193,24 @@ class KnowledgeIndex:
             for number in heapq.nlargest(wide, words, key=words.__getitem__):
                 if number not in cosines:
                     cosines[number] = float(self._vectors.vector(number) @ query)
-            hits = [self._hit(n, cosine, words.get(n, 0.0), query) for n, cosine in sorted(cosines.items())]
-        # Equal scores keep the order of the passages.
-        return heapq.nsmallest(k, hits, key=lambda hit: -hit.score)
-
-    def _hit(self, number: int, dense: float, lexical: float, query: Vectors) -> Hit:
-        entry = self._entries[number]
-        near = entry.sentences.astype(np.float32) @ query  # Shape: (S,)
-        best = int(near.argmax())
-        start, end = entry.spans[best]
-        nearest = float(near[best])
-        score = fuse(dense, nearest, lexical)
-        return Hit(entry.passage, score, dense, lexical, entry.passage.text[start:end], start, end, nearest)
+            # Equal scores keep the order of the passages.
+            found = sorted(cosines.items())
+            entries = [self._entries[number] for number, _ in found]
+        if not found:
+            return []
+        # All sentences in one product: passage by passage it would take longer than all else here.
+        starts = np.cumsum([0, *(len(entry.sentences) for entry in entries)])
+        near = np.concatenate([entry.sentences for entry in entries]).astype(np.float32) @ query  # Shape: (S,)
+        nearest = np.maximum.reduceat(near, starts[:-1]).tolist()
+        lexical = [words.get(number, 0.0) for number, _ in found]
+        scores = [fuse(dense, n, w) for (_, dense), n, w in zip(found, nearest, lexical, strict=True)]
+        hits = []
+        for i in heapq.nsmallest(k, range(len(found)), key=lambda i: -scores[i]):
+            passage = entries[i].passage
+            start, end = entries[i].spans[int(near[starts[i] : starts[i + 1]].argmax())]
+            sentence = passage.text[start:end]
+            hits.append(Hit(passage, scores[i], found[i][1], lexical[i], sentence, start, end, nearest[i]))
+        return hits
 
     def save(self, folder: Path) -> None:
         """Store the index in ``folder``, in one atomic step.

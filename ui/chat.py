@@ -25,7 +25,7 @@ from agent.errors import BadInputError, ConversationError, SwitchboardError
 from agent.identity import client_of
 from agent.problems import explain
 from agent.text import clean
-from agent.types import Feedback, Message, Reply
+from agent.types import Feedback, Holder, Message, Reply
 from ui import thread
 from ui.frame import frame, past_list, welcome
 from ui.theme import theme_of
@@ -40,6 +40,7 @@ _STORAGE = "switchboard-conversations"
 # What the page says by itself, without asking the server.
 _SCRIPT_WORDS = (
     *("tag", "assistant", "failed", "failed_remedy", "not_deleted", "training"),
+    *("status", "status_waiting", "status_person", "joined", "left"),
     *("busy", "too_many_requests", "disk_full", "not_text", "why_words", "why_nearest"),
 )
 
@@ -56,7 +57,9 @@ class ChatAgent(Protocol):
 
     def apps(self) -> list[dict[str, Any]]: ...
 
-    def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]: ...
+    def history(self, conversation_id: str, client_id: str, after: int = 0) -> list[dict[str, Any]]: ...
+
+    def holder(self, conversation_id: str, client_id: str) -> tuple[Holder, str | None]: ...
 
     def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]: ...
 
@@ -141,7 +144,9 @@ class Chat:
             yield gr.skip(), update("merge", thread.notice(key, _problem(error, words), shown, words)), gr.skip()
             return
         kept[app["name"]] = reply.conversation_id
-        answer = said + remark + thread.of_reply(key, reply, app, words)
+        # Without a text a person holds the conversation, and the bot says nothing.
+        answer = thread.of_reply(key, reply, app, words) if reply.text else thread.delivered(key, words)
+        answer = said + remark + answer
         yield gr.skip(), update("merge", answer, past=self._past(app, kept, request)), kept
 
     def judged(self, signal: str, request: gr.Request) -> str:
@@ -273,4 +278,4 @@ def _feedback(signal: str, client_id: str) -> Feedback:
     if not (known and isinstance(message_id, str) and isinstance(comment, str)):
         raise BadInputError("malformed", "The judgement cannot be read.")
     comment = clean(comment, MOST_COMMENT) if comment.strip() else ""
-    return Feedback(message_id, client_id, kind, reason, comment)
+    return Feedback(message_id, client_id, kind, reason=reason, comment=comment)

@@ -16,17 +16,14 @@ from ui.words import LANGUAGE_COOKIE, WORDS, Words
 
 def frame(app: Mapping[str, Any], apps: Sequence[Mapping[str, Any]], past: str, theme: str, words: Words) -> str:
     """The whole page but its messages; ``past`` is the list of conversations, ``theme`` one of THEMES."""
-    languages = [(name, WORDS[name]["language"], WORDS[name]["tag"]) for name in WORDS]
     language = next(name for name, known in WORDS.items() if known is words)
-    themes = [(name, words[f"theme_{name}"], words["tag"]) for name in THEMES]
     return (
         f'<a class="skip" href="#message-box">{escape(words["skip"])}</a>'
         f'<nav id="side" aria-label="{escape(words["menu"])}"><div class="side-head">'
         f'<button type="button" class="new">{escape(words["new"])}</button>{icon_button("close", words["close"])}</div>'
         f'<div class="past"><p class="label" id="past-label">{escape(words["past"])}</p>'
         f'<div id="past" role="group" aria-labelledby="past-label">{past}</div></div>'
-        f'<div class="settings">{_choice(LANGUAGE_COOKIE, words["language_choice"], languages, language)}'
-        f"{_choice(THEME_COOKIE, words['theme'], themes, theme)}</div></nav>"
+        f'<div class="settings">{settings_choices(language, theme, words)}</div></nav>'
         f'<div id="scrim"></div><div id="header">{_header(app, apps, words)}</div><div id="scroll"><div id="thread" '
         f'role="log" aria-live="polite" aria-relevant="additions" aria-label="{escape(words["conversation"])}" '
         f'tabindex="0"></div></div>{_dialog(words)}<p id="announce" class="sr-only" role="status"></p>'
@@ -102,6 +99,15 @@ def _header(app: Mapping[str, Any], apps: Sequence[Mapping[str, Any]], words: Wo
         heading = mark(app) + heading
     menu = icon_button("menu", words["menu"], 'aria-expanded="false" aria-controls="side"')
     return menu + heading + icon_button("new", words["new"])
+
+
+def settings_choices(language: str, theme: str, words: Words) -> str:
+    """The choice of language and of appearance; ``words`` name the themes and the two choices."""
+    languages = [(name, WORDS[name]["language"], WORDS[name]["tag"]) for name in WORDS]
+    themes = [(name, words[f"theme_{name}"], words["tag"]) for name in THEMES]
+    return _choice(LANGUAGE_COOKIE, words["language_choice"], languages, language) + _choice(
+        THEME_COOKIE, words["theme"], themes, theme
+    )
 
 
 def _choice(cookie: str, label: str, options: Iterable[tuple[str, str, str]], chosen: str) -> str:

@@ -1,4 +1,4 @@
-"""Puts the pages on the server: the chat at ``/``, its style and script under ``/ui``."""
+"""Puts the pages on the server: the chat at ``/``, the console at ``/console``, styles and scripts under ``/ui``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Protocol
 
 # Read when gradio is imported: it calls home otherwise.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,24 +23,47 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.identity import client_of
+from agent.users import UserBook
 from ui.chat import ChatAgent, app_of, build
+from ui.console.router import ConsoleAgent, console_router
 from ui.theme import DARK_PAGE, LIGHT_PAGE, app_styles, theme, theme_of
+from ui.thread import of_person
 from ui.words import WORDS, Words, language_of
 
 ASSETS = Path(__file__).parent / "assets"
+_SCRIPTS = ("chat", "frame", "live", "why")
 _META = re.compile(rb'\s*<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 _MANIFEST = re.compile(rb'\s*<link rel="manifest"[^>]*>')
 _ROOT = re.compile(rb'<html\s+lang="en"')
 
 
-def mount(app: FastAPI, agent: ChatAgent) -> None:
-    """Serve the chat over ``agent`` from ``app``, which must name each request's client (see ``agent.identity``)."""
+class SiteAgent(ChatAgent, ConsoleAgent, Protocol):
+    """What all pages ask of an Agent."""
+
+    @property
+    def users(self) -> UserBook: ...
+
+
+def mount(app: FastAPI, agent: SiteAgent) -> None:
+    """Serve the pages over ``agent`` from ``app``, which must name each request's client (see ``agent.identity``)."""
     styles = app_styles(agent.apps())
+    version = _version(styles)
 
     @app.get("/ui/apps.css", include_in_schema=False)
     def app_css() -> Response:
         return Response(styles, media_type="text/css")
 
+    @app.get("/ui/live", include_in_schema=False)
+    def live(request: Request, conversation: str, after: Annotated[int, Query(ge=0, le=2**53)] = 0) -> dict[str, Any]:
+        """Who answers the client's conversation, and what operators wrote after the message number ``after``."""
+        client_id = client_of(request).id
+        words = WORDS[language_of(request.cookies, request.headers)]
+        holder, operator = agent.holder(conversation, client_id)
+        said = [row for row in agent.history(conversation, client_id, after) if row["author"]]
+        html = "".join(of_person(row, words) for row in said)
+        return {"holder": holder, "operator": operator, "html": html}
+
+    app.include_router(console_router(agent, agent.users, version))
     app.mount("/ui", StaticFiles(directory=ASSETS), name="ui")
     gr.mount_gradio_app(
         app,
@@ -59,7 +82,7 @@ def mount(app: FastAPI, agent: ChatAgent) -> None:
     )
     mounted = app.router.routes[-1]
     assert isinstance(mounted, Mount)
-    mounted.app = OwnPage(mounted.app, agent, _version(styles))
+    mounted.app = OwnPage(mounted.app, agent, version)
 
 
 def _client(request: Request) -> str:
@@ -91,7 +114,7 @@ def _head(app: Mapping[str, Any], chosen: str, version: str) -> bytes:
         + "".join(f'<meta name="theme-color" content="{pages[name]}"{media}>' for name, media in shades)
         + '<link rel="icon" href="/ui/icon.svg" type="image/svg+xml">'
         + "".join(f'<link rel="stylesheet" href="/ui/{name}.css?v={version}">' for name in ("apps", "frame", "thread"))
-        + "".join(f'<script src="/ui/{name}.js?v={version}" defer></script>' for name in ("chat", "frame", "why"))
+        + "".join(f'<script src="/ui/{name}.js?v={version}" defer></script>' for name in _SCRIPTS)
     ).encode()
 
 

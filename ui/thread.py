@@ -57,6 +57,22 @@ def remark(key: str, text: str) -> str:
     return f'<p class="remark" data-key="remark-{escape(key)}" role="note">{escape(text)}</p>'
 
 
+def delivered(key: str, words: Words) -> str:
+    """Stands where a reply would be while a person holds the conversation, who answers when there is time."""
+    return f'<p class="remark delivered" data-key="bot-{escape(key)}">{escape(words["delivered"])}</p>'
+
+
+def of_person(row: Mapping[str, Any], words: Words) -> str:
+    """What an operator wrote: a row as ``Store.messages`` gives it."""
+    key, name = escape(row["message_id"]), escape(row["author"])
+    return (
+        f'<article class="message person-message" data-key="person-{key}" data-number="{row["number"]}" '
+        f'aria-label="{name}"><span class="mark" aria-hidden="true">{name[:1].upper()}</span>'
+        f'<div class="bubble"><p class="author">{name} <span>{escape(words["person"])}</span></p>'
+        f'<div class="text">{escape(row["text"])}</div></div></article>'
+    )
+
+
 def of_reply(key: str, reply: Reply, app: Mapping[str, Any], words: Words, judged: str | None = None) -> str:
     """A reply with its sources, quick replies, thumbs (``judged``: up or down) and the reason for it."""
     links = {
@@ -84,6 +100,9 @@ def of_history(rows: Sequence[Mapping[str, Any]], app: Mapping[str, Any], words:
         before = when
         if row["role"] == "user":
             parts.append(user_message(key, row["text"], words))
+            continue
+        if row["author"]:
+            parts.append(of_person(row, words))
             continue
         reply = Reply(
             conversation_id="",

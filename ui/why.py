@@ -22,12 +22,15 @@ def why_panel(reply: Reply, words: Words) -> str:
         _scope(words, why.get("out_of_scope")),
         _feeling(words, why.get("sentiment")),
     ]
+    learned = why.get("learned") or {"reviews": 0, "changed": False}
+    changed = f'<p class="plainly">{escape(words["why_learned"])}</p>' if learned["changed"] else ""
+    reviews = f" {escape(words['why_reviews'].format(count=learned['reviews']))}" if learned["reviews"] else ""
     figures = f"<dl>{''.join(rows)}</dl>" if any(rows) else ""
     return (
         f'<details class="why"><summary>{escape(words["why"])}</summary><div class="panel">'
-        f'<p class="plainly">{escape(words[f"why_{route.kind}"])}</p>{figures}'
+        f'<p class="plainly">{escape(words[f"why_{route.kind}"])}</p>{changed}{figures}'
         f'<p class="fine"><span lang="en">{escape(route.reason)}</span> <span>{escape(words["why_model"])} '
-        f"<code>{escape(reply.model_version)}</code></span></p></div></details>"
+        f"<code>{escape(reply.model_version)}</code>{reviews}</span></p></div></details>"
     )
 
 

@@ -6,7 +6,9 @@ Knows the domain's slots and entities, nothing of intents or of the conversation
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, time
+from functools import lru_cache
 
 import dateparser
 from rapidfuzz import fuzz, process
@@ -20,6 +22,12 @@ _LONGEST_TEXT = 500
 # The fuzzy search is linear in words; nobody names a product after this many.
 _MOST_WORDS = 300
 
+# "Not the poles, the boots": what is ruled out, up to the end of its clause.
+_RULED_OUT = re.compile(
+    r"\b(?:not|instead of|rather than)\s+(?:for\s+)?(?:(?:the|my|an?|that|order|number)\b|(?=\S*\d))"
+    r"[^,.;:!?]*?(?=[,.;:!?]|\sbut\b|$)",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _DAYS = "mon(?:day)?|tue(?:s|sday)?|wed(?:s|nesday)?|thu(?:r|rs|rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?"
 _MONTHS = (
@@ -66,10 +74,11 @@ def extract(text: str, domain: Domain, today: date | None = None, expecting: str
 
 def _find(text: str, entity: Entity, locale: str, today: date, *, asked: bool) -> str | None:
     value: str | None
+    left = _RULED_OUT.sub(" ", text)
     if entity.kind == "pattern":
-        value = find_pattern(text, entity)
+        value = find_pattern(left, entity) or find_pattern(text, entity)
     elif entity.kind == "gazetteer":
-        value = find_name(text, entity)
+        value = find_name(left, entity) or find_name(text, entity)
     elif entity.kind == "date":
         day = find_date(text, today, locale)
         value = day.isoformat() if day else None
@@ -97,8 +106,7 @@ def find_name(text: str, entity: Entity) -> str | None:
     that is near enough wins.
     """
     words = [w.casefold() for w in _WORD.findall(text)[:_MOST_WORDS]]
-    names = {_plain(name): value for value, others in entity.values.items() for name in (value, *others)}
-    longest = max((name.count(" ") + 1 for name in names), default=0)
+    names, longest = _names(tuple(entity.values.items()))
     best: tuple[float, int, str] | None = None
     for size in range(1, longest + 1):
         spans = {" ".join(words[i : i + size]) for i in range(len(words) - size + 1)}
@@ -116,6 +124,13 @@ def find_name(text: str, entity: Entity) -> str | None:
             if best is None or (hit[1], hit[0]) > (best[1], best[0]):
                 best = hit
     return best[2] if best else None
+
+
+@lru_cache(maxsize=1024)
+def _names(values: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[Mapping[str, str], int]:
+    """(every name as it is looked for -> its value, words of the longest) of an entity's values."""
+    names = {_plain(name): value for value, others in values for name in (value, *others)}
+    return names, max((name.count(" ") + 1 for name in names), default=0)
 
 
 def _plain(name: str) -> str:

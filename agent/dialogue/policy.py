@@ -5,7 +5,7 @@ Knows nothing of models, indexes or the store: it is handed what they found.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from agent.dialogue.tasks import Tasks
 from agent.dialogue.tracker import Clarification, Tracker
 from agent.dialogue.turn import PERSON, Draft, Step, Turn, mood_of
 from agent.domain import Domain, Intent
+from agent.text import bare_words
 from agent.types import Prediction, QuickReply, Route
 
 # Excerpts remembered, so that the state of a long talk stays small.
@@ -49,8 +50,7 @@ class Policy:
         for instance if no passage answers.
         """
         turn.steps.append(step)
-        slots = self._domain.slots
-        turn.tracker.slots |= {slot: value for slot, value in step.entities.items() if slots[slot].remember}
+        turn.tracker.slots |= self._remembered(step.entities)
         match step.route.kind:
             case "handoff":
                 self._handover.begin(turn)
@@ -87,7 +87,22 @@ class Policy:
             route = Route(route.kind, reason, route.intent, route.score, route.threshold, names)
         text = "\n\n".join(part for part in [*turn.parts, turn.closing] if part)
         quick = tuple(dict.fromkeys([*turn.closing_replies, *turn.quick_replies]))
+        # Those under a form's question are values.
+        meant = {bare_words(reply.text): self._domain.meaning(reply.text) for reply in turn.quick_replies}
+        tracker.offered = {words: intent for words, intent in meant.items() if intent is not None}
         return Draft(text, route, tuple(turn.citations), quick, first.prediction, first.hits)
+
+    def hand_over(self, tracker: Tracker, reason: str) -> None:
+        """A person takes the conversation without being asked for."""
+        self._handover.hold(tracker, reason)
+
+    def take_back(self, tracker: Tracker, known: Mapping[str, str]) -> None:
+        """The bot has the conversation again; the values ``known`` are remembered where the app wants that."""
+        tracker.holder, tracker.anger, tracker.failures = "bot", 0, 0
+        tracker.slots |= self._remembered(known)
+
+    def _remembered(self, entities: Mapping[str, str]) -> dict[str, str]:
+        return {slot: value for slot, value in entities.items() if self._domain.slots[slot].remember}
 
     def _remember(self, tracker: Tracker, step: Step) -> None:
         """What the next message may lean on."""
@@ -131,7 +146,7 @@ class Policy:
 
     def _answer(self, turn: Turn) -> None:
         if code_of(turn.route) == RESUMED:
-            turn.tracker.holder, turn.tracker.anger, turn.tracker.failures = "bot", 0, 0
+            self.take_back(turn.tracker, {})
             self._speech.say(turn, "welcome_back")
             return
         intent = self._domain.intents.get(turn.route.intent or "")

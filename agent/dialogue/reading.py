@@ -1,9 +1,9 @@
 """What of a message, and of what was said before it, the model is to read; and which of the readings hold.
 
-A message is read in one batch, and so in one pass of the encoder: the message alone; if it leans on the last
-question ("and for shoes?"), both together, and the message with the thing that the question was about; and its
-two halves, if it may hold two wishes. Which of them hold can only be told from the predictions. To read the
-texts together beats a bias towards the last article: it also finds the article next to it ("and for Norway?").
+A message is read in one batch, and so in one pass of the encoder: the message alone; if it is short, together with the
+last question, on which it may lean ("and for shoes?"), and with the thing that the question was about; and its two
+halves, if it may hold two wishes. Which of them hold can only be told from the predictions. To read the texts together
+beats a bias towards the last article: it also finds the article next to it ("and for Norway?").
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from agent.dialogue.entities import find_name
 from agent.dialogue.forms import INTERRUPT, corrects, is_question
 from agent.dialogue.tracker import Clarification, Tracker
 from agent.domain import Domain, Intent
+from agent.text import bare_words
 from agent.types import Prediction
 
 # Least confidence of each of two wishes in one message; a wrong split loses what was meant as one.
@@ -82,7 +83,7 @@ class Reading:
     joined: str | None = None
     """The last question and the message."""
     about: str | None = None
-    """The message and the thing that the last question was about."""
+    """The message and the thing that the last question was about, or what a quick reply was offered for."""
     halves: tuple[str, ...] = ()
 
     @property
@@ -93,11 +94,16 @@ class Reading:
 
 def reading(text: str, tracker: Tracker, domain: Domain) -> Reading:
     """What to read for the message ``text``."""
+    offered = domain.intents.get(tracker.offered.get(bare_words(text), ""))
+    if offered is not None:
+        return Reading(text, about=f"{text.rstrip(' ?.!')} ({offered.title})")
     halves = _halves(text)
     if tracker.clarification is not None:
         return Reading(text, _join(tracker.clarification.text, text), halves=halves)
     last = tracker.last_question
-    if last is None or halves or not leans(text):
+    # Within a form a short message is a value more often than not.
+    may_lean = leans(text) or (len(text.split()) <= _LEANING_WORDS and tracker.form is None)
+    if last is None or halves or not may_lean:
         return Reading(text, halves=halves)
     if not _POINTS.search(text):
         return Reading(text, _join(last, text))
@@ -126,8 +132,12 @@ def wishes(predictions: Sequence[Prediction], tracker: Tracker, domain: Domain) 
         if choice(alone, tracker.clarification, domain) is not None:
             clear = replace(alone, query_vector=joined.query_vector)
             return [Wish(clear, joined.text, before=tracker.clarification.text)]
-    elif plan.joined is not None:
+    elif plan.joined is None and plan.about is not None:
+        return [Wish(replace(alone, query_vector=found[plan.about].query_vector), plan.about)]
+    elif plan.joined is not None and leans(alone.text):
         return [_follow_up(alone, found[plan.joined], found.get(plan.about or ""), domain)]
+    elif plan.joined is not None and _goes_on(alone, found[plan.joined], tracker, domain):
+        return [_together(alone, found[plan.joined])]
     if plan.halves and (tracker.form is None or is_question(plan.halves[1])):
         halves = [replace(found[half], sentiment=alone.sentiment) for half in plan.halves]
         sure = [_is_sure(half, SPLIT, domain) for half in halves]
@@ -142,10 +152,10 @@ def wishes(predictions: Sequence[Prediction], tracker: Tracker, domain: Domain) 
 
 def choice(prediction: Prediction, clarification: Clarification, domain: Domain) -> Intent | None:
     """The intent that the person picked from two: by its title, by its place, or in other words."""
-    said = _plain(prediction.text)
+    said = bare_words(prediction.text)
     options = [domain.intents[name] for name in clarification.options if name in domain.intents]
     for intent in options:
-        if said == _plain(intent.title):
+        if said == bare_words(intent.title):
             return intent
     place = 0 if said in _FIRST else 1 if said in _SECOND else len(options)
     if place < len(options):
@@ -163,10 +173,23 @@ def _follow_up(alone: Prediction, joined: Prediction, about: Prediction | None, 
     if _stands_alone(alone, joined, domain):
         searched = about or alone
         return Wish(replace(alone, query_vector=searched.query_vector), searched.text)
+    return _together(alone, joined)
+
+
+def _together(alone: Prediction, joined: Prediction) -> Wish:
     # The last question must not outweigh what is new, or its own answer is found again.
     vector = joined.query_vector + alone.query_vector
     both = replace(joined, text=alone.text, sentiment=alone.sentiment, query_vector=vector / np.linalg.norm(vector))
     return Wish(both, joined.text, leaned=True)
+
+
+def _goes_on(alone: Prediction, joined: Prediction, tracker: Tracker, domain: Domain) -> bool:
+    """Whether a message that does not lean by its form ("do I need to print it?") is clear only as more of the last
+    question, and about the same.
+    """
+    in_scope = alone.out_of_scope < alone.out_of_scope_threshold
+    same = joined.intent == tracker.last_intent and alone.intent != joined.intent
+    return in_scope and same and not _is_sure(alone, INTERRUPT, domain) and _is_sure(joined, INTERRUPT, domain)
 
 
 def _stands_alone(alone: Prediction, joined: Prediction, domain: Domain) -> bool:
@@ -212,7 +235,3 @@ def _halves(text: str) -> tuple[str, ...]:
 
 def _join(before: str, text: str) -> str:
     return f"{before[-_MOST_BEFORE:].rstrip(' .,!?')}, {text}"
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))

@@ -14,7 +14,7 @@ from agent.dialogue.forms import INTERRUPT, corrects, is_doubtful, is_question, 
 from agent.dialogue.reading import choice
 from agent.dialogue.tracker import Later, Tracker
 from agent.domain import Domain, Intent
-from agent.text import has_words
+from agent.text import bare_words, has_words
 from agent.types import Prediction, Ranked, Route, RouteKind
 from agent.wordings import RESUME
 
@@ -24,6 +24,8 @@ SCOPE = "out of scope"
 NO_ANSWER = "nothing relevant"
 HELD = "with a person"
 RESUMED = "back from the person"
+OFFERED = "offered"
+CHOSEN = "chosen after asking back"
 
 # p(positive) - p(negative) at or below which a turn counts as angry.
 ANGRY = -0.6
@@ -62,13 +64,19 @@ class Router:
         known = tuple(r for r in prediction.intents if r.name in self._domain.intents)
         prediction = replace(prediction, intents=known)
         route = (
-            self._answer_to_bot(prediction, tracker, entities, best_passage_score)
+            self._offered(prediction, tracker)
+            or self._answer_to_bot(prediction, tracker, entities, best_passage_score)
             or self._unreadable(prediction)
             or self._value_alone(prediction, tracker, entities)
             or self._out_of_scope(prediction, best_passage_score)
-            or self._by_intent(prediction, tracker, best_passage_score)
+            or self._by_intent(prediction, tracker, entities, best_passage_score)
         )
         return self._handed_over(route, prediction, tracker) or route
+
+    def _offered(self, prediction: Prediction, tracker: Tracker) -> Route | None:
+        """The route of a quick reply under the last reply, whatever the model makes of its words."""
+        intent = self._domain.intents.get(tracker.offered.get(bare_words(prediction.text), ""))
+        return self._own(intent, f"{OFFERED}: it was suggested for {intent.name}") if intent is not None else None
 
     def _held(self, prediction: Prediction) -> Route:
         if says(prediction.text, RESUME):
@@ -86,7 +94,7 @@ class Router:
         if tracker.clarification is not None:
             chosen = choice(prediction, tracker.clarification, self._domain)
             if chosen is not None:
-                return self._own(chosen, f"chosen by the person after asking back: {chosen.name}")
+                return self._own(chosen, f"{CHOSEN}: {chosen.name}")
         if tracker.form is None:
             return None
         kind: RouteKind = "form" if tracker.form.form else "action"
@@ -147,7 +155,7 @@ class Router:
                 continue
             # Whatever the model makes of a number, the number alone is no wish.
             bare = any(pattern.fullmatch(prediction.text.strip(" .,!?")) for pattern in entity.patterns)
-            unclear = bare or prediction.confidence < INTERRUPT
+            unclear = bare or not (prediction.confidence >= INTERRUPT or self._is_wanted(prediction, entities))
             if last is not None and slot in wanted and (unclear or corrects(prediction.text)):
                 return self._own(last, f"the last wish, {last.name}, with {slot}={value}")
             if not unclear:
@@ -156,6 +164,18 @@ class Router:
             if meant is not None:
                 return self._own(self._domain.intents[meant], f"{slot}={value} and no clear wish stands for {meant}")
         return None
+
+    def _is_wanted(self, prediction: Prediction, entities: Mapping[str, str]) -> bool:
+        """Whether the message is clear enough about an intent that asks for a value which it holds."""
+        limits = self._domain.thresholds
+        clear = prediction.confidence >= limits.confidence and _margin(prediction) >= limits.margin
+        return clear and self._is_given(prediction, entities)
+
+    def _is_given(self, prediction: Prediction, entities: Mapping[str, str]) -> bool:
+        """Whether the message holds a value that its likeliest intent asks for first, which speaks for that intent."""
+        intent = self._domain.intents.get(prediction.intent or "")
+        slots = self._slots_of(intent) if intent is not None else ()
+        return bool(slots) and slots[0] in entities
 
     def _slots_of(self, intent: Intent) -> tuple[str, ...]:
         """The slots that the intent's form or action asks for."""
@@ -174,13 +194,17 @@ class Router:
             return Route("refuse", reason, prediction.intent, score, limit)
         return None
 
-    def _by_intent(self, prediction: Prediction, tracker: Tracker, passage: float | None) -> Route:
+    def _by_intent(
+        self, prediction: Prediction, tracker: Tracker, entities: Mapping[str, str], passage: float | None
+    ) -> Route:
         limits = self._domain.thresholds
         known = prediction.intents
         top = self._domain.intents[known[0].name]
         sure, margin = prediction.confidence, _margin(prediction)
         if sure >= limits.confidence and margin >= limits.margin:
             return self._own(top, f"{_sure(prediction)} (at least {limits.confidence:.2f})", sure)
+        if margin >= limits.margin and self._is_given(prediction, entities):
+            return self._own(top, f"{_sure(prediction)}, and the message holds what {top.name} asks for", sure)
         if self._same_outcome(known[:2]):
             return self._own(top, f"{_sure(prediction)}; {known[1].name} is answered in the same way", sure)
         if margin >= limits.margin and passage is not None and passage >= limits.knowledge:

@@ -77,8 +77,8 @@ def rehearse(script: Script, dialogue: Dialogue, read: Read, search: Search) -> 
     misses: list[Miss] = []
     for turn in script.turns:
         tracker = Tracker.from_dict(json.loads(json.dumps(tracker.to_dict())))
-        predictions = read(dialogue.texts(clean(turn.say, len(turn.say)), tracker))
-        draft = dialogue.reply(predictions, tracker, search)
+        said = clean(turn.say, len(turn.say))
+        draft = dialogue.reply(said, read(dialogue.texts(said, tracker)), tracker, search)
         misses += [Miss(script, turn, *found) for found in _compare(turn, draft, tracker)]
     return misses
 

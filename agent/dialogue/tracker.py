@@ -84,6 +84,8 @@ class Tracker:
     form: FormState | None = None
     clarification: Clarification | None = None
     holder: Literal["bot", "person"] = "bot"
+    offered: dict[str, str] = field(default_factory=dict)
+    """The quick replies under the last reply: bare words -> the intent that they stand for."""
     last_intent: str | None = None
     last_article: str | None = None
     """Document that the last answer cited."""

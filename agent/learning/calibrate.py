@@ -72,7 +72,7 @@ def fit_vote(
     assert held_out.query is not None
     logits, target = held_out.logits[head].numpy(), np.asarray(labels)
     vote = NeighbourVote(memory.query.numpy(), np.asarray(memory_labels, np.int64), 0.0)
-    shares = vote.shares(held_out.query.numpy(), logits.shape[1])
+    shares = vote.shares(vote.near(held_out.query.numpy()), logits.shape[1])
     fits = []
     for weight in VOTE_WEIGHTS:
         temperature, loss = _temperature(logits, target, weight, shares)

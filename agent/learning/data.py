@@ -157,7 +157,8 @@ def training_rows(
     at = {name: i for i, name in enumerate(intents)}
     wrong_of: dict[str, set[int]] = {}
     for text, document in wrong:
-        wrong_of.setdefault(text, set()).update(passages_of.get(document, ()))
+        wrong_of.setdefault(text_key(text), set()).update(passages_of.get(document, ()))
+    texts = {text_key(e.text) for e in dataset.examples}
     rows = []
     for e in dataset.examples:
         labels: dict[str, int] = {}
@@ -174,5 +175,7 @@ def training_rows(
         if e.document is not None and e.document not in passages_of:
             raise TrainingError(f"Question '{e.text[:60]}' names the unknown article '{e.document}'.")
         right = tuple(passages_of[e.document]) if e.document else ()
-        rows.append(Row(e.text, labels, right, tuple(sorted(wrong_of.get(e.text, set()) - set(right)))))
-    return rows
+        rows.append(Row(e.text, labels, right, tuple(sorted(wrong_of.get(text_key(e.text), set()) - set(right)))))
+    # Of some texts nothing is known but what does not answer them.
+    others = {text_key(text): text for text, _ in wrong if text_key(text) not in texts}
+    return rows + [Row(text, wrong_documents=tuple(sorted(wrong_of[key]))) for key, text in others.items()]

@@ -31,6 +31,8 @@ from agent.learning.pairs import (
 from agent.model.scope import ScopeScorer
 
 SURE = 0.05
+FEWEST_TRAINED = 10
+"""Training examples of an intent below which a loss of some is no sign of anything."""
 FEWEST_RESAMPLED = 30
 """With fewer texts a bootstrap interval says too little, and the figure is not judged."""
 SETS = {"frozen": "the frozen test set", "rolling": "the recent reviews"}
@@ -140,11 +142,6 @@ def judge(champion: Figures, challenger: Figures, settings: GateSettings | None 
     return Verdict(passed, tuple(reasons or _findings(comparisons)), tuple(comparisons))
 
 
-def compared(champion: Measured, challenger: Measured, texts: str = "frozen") -> list[Comparison]:
-    """The figures of two versions side by side, without a verdict."""
-    return list(_compared(texts, champion.outcomes, challenger.outcomes, GateSettings()))
-
-
 def _gaps(champion: Figures, challenger: Figures, settings: GateSettings) -> Iterator[str]:
     """What makes a comparison impossible, or unfair from the start."""
     before, now = champion.frozen.outcomes, challenger.frozen.outcomes
@@ -172,7 +169,7 @@ def _gaps(champion: Figures, challenger: Figures, settings: GateSettings) -> Ite
             )
     for intent, now_has in challenger.training.intents.items():
         count = champion.training.intents.get(intent, 0)
-        if now_has < settings.intent_data * count:
+        if count >= FEWEST_TRAINED and now_has < settings.intent_data * count:
             yield f"Intent '{intent}' had {now_has} training examples where the champion had {count}."
 
 
@@ -191,24 +188,22 @@ def _compared(name: str, first: Outcomes, second: Outcomes, settings: GateSettin
     if first.inside and second.inside and first.outside:
         yield from _scope(name, first, second, s)
     if first.feelings and second.feelings:
-        yield _share(name, "sentiment accuracy", first.feelings, second.feelings, 2 * s.accuracy)
+        yield _share(name, "sentiment accuracy", [first.feelings, second.feelings], 2 * s.accuracy)
     count = len(first.ranks)
     if second.ranks and count >= FEWEST_RESAMPLED:
-        drawn = resamples(count)
-        yield _resampled(
-            name, "retrieval MRR", count, means(first.ranks, drawn), means(second.ranks, drawn), s.retrieval
-        )
+        found = [means(o.ranks, resamples(count)) for o in (first, second)]
+        yield _resampled(name, "retrieval MRR", count, found, s.retrieval)
 
 
 def _intents(name: str, first: Outcomes, second: Outcomes, settings: GateSettings) -> Iterator[Comparison]:
     count = len(first.texts)
-    yield _share(name, "accuracy", first.right, second.right, settings.accuracy)
+    yield _share(name, "accuracy", [first.right, second.right], settings.accuracy)
     if count >= FEWEST_RESAMPLED:
         drawn = resamples(count)
         f1 = [macro_f1(o.true, o.predicted, drawn) for o in (first, second)]
-        yield _resampled(name, "macro-F1", count, *f1, settings.accuracy)
+        yield _resampled(name, "macro-F1", count, f1, settings.accuracy)
         errors = [calibration_error(o.right, o.confidences, drawn) for o in (first, second)]
-        yield _resampled(name, "calibration error", count, *errors, settings.calibration, higher_is_better=False)
+        yield _resampled(name, "calibration error", count, errors, settings.calibration, higher_is_better=False)
     for intent in sorted(set(first.true)):
         own = [i for i, true in enumerate(first.true) if true == intent]
         before, now = ([o.right[i] for i in own] for o in (first, second))
@@ -222,21 +217,22 @@ def _intents(name: str, first: Outcomes, second: Outcomes, settings: GateSetting
 
 def _scope(name: str, first: Outcomes, second: Outcomes, settings: GateSettings) -> Iterator[Comparison]:
     outside = [[score >= ScopeScorer.THRESHOLD for score in o.outside] for o in (first, second)]
-    yield _share(name, "out-of-scope recall", *outside, settings.recall)
+    yield _share(name, "out-of-scope recall", outside, settings.recall)
     # Of the messages that both understand: what is refused of them is lost by the score alone.
     both = [i for i, (a, b) in enumerate(zip(first.right, second.right, strict=True)) if a and b]
     if both:
         kept = [[o.inside[i] < ScopeScorer.THRESHOLD for i in both] for o in (first, second)]
-        yield _share(name, "understood and let through", *kept, settings.refused)
+        yield _share(name, "understood and let through", kept, settings.refused)
     if min(len(first.inside), len(first.outside)) >= FEWEST_RESAMPLED:
         # Two seeds: in- and out-of-scope texts are drawn apart.
         draws = resamples(len(first.inside)), resamples(len(first.outside), seed=1)
         scores = [aurocs(o.inside, o.outside, *draws) for o in (first, second)]
-        yield _resampled(name, "out-of-scope AUROC", len(first.inside) + len(first.outside), *scores, settings.auroc)
+        yield _resampled(name, "out-of-scope AUROC", len(first.inside) + len(first.outside), scores, settings.auroc)
 
 
-def _share(name: str, what: str, first: Sequence[bool], second: Sequence[bool], tolerance: float) -> Comparison:
-    """A share of right answers: McNemar decides, the bootstrap gives the interval."""
+def _share(name: str, what: str, pair: Sequence[Sequence[bool]], tolerance: float) -> Comparison:
+    """A share of right answers of both: McNemar decides, the bootstrap gives the interval."""
+    first, second = pair
     drawn = resamples(len(first))
     interval, p = difference(means(first, drawn), means(second, drawn)), mcnemar(first, second)
     worse = p < SURE and interval.value < -tolerance
@@ -258,9 +254,10 @@ def _comparison(
 
 
 def _resampled(
-    name: str, what: str, count: int, first: Array, second: Array, tolerance: float, higher_is_better: bool = True
+    name: str, what: str, count: int, pair: Sequence[Array], tolerance: float, higher_is_better: bool = True
 ) -> Comparison:
-    """A figure of all texts together: its bootstrap interval decides."""
+    """A figure of all texts together, of both in each bootstrap sample: its interval decides."""
+    first, second = pair
     found = difference(first, second)
     if higher_is_better:
         worse = found.high < 0 and found.value < -tolerance
@@ -272,9 +269,12 @@ def _resampled(
 
 
 def _unfinished(training: Training | None, comparisons: Sequence[Comparison]) -> list[str]:
-    """A run that was cut short gets no benefit of the doubt: it must be level on the frozen set."""
+    """A run that was cut short gets no benefit of the doubt: it must have come half the way, and be level on the frozen
+    set."""
     if training is None or training.finished:
         return []
+    if 2 * training.epochs < training.planned:
+        return [f"Its training was cut short after {training.epochs} of {training.planned} epochs, not even half."]
     return [
         f"Its training was cut short after {training.epochs} of {training.planned} epochs, so it has to be level, "
         f"and {_figures(c)}."

@@ -31,6 +31,6 @@ def near_duplicates(texts: Sequence[str]) -> list[bool]:
     vectors = shapes(texts)
     for row in range(len(texts)):
         if not found[row]:
-            alike = (vectors[row + 1 :] @ vectors[row].T).toarray().ravel() >= NEAR
+            alike = vectors[row + 1 :] @ vectors[row].toarray().ravel() >= NEAR
             found[row + 1 :] |= alike
     return [bool(x) for x in found]

@@ -5,6 +5,7 @@ Plain formulas over arrays; it knows nothing of models or apps. All differences 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,9 +52,9 @@ def newcombe(first: Sequence[bool], second: Sequence[bool]) -> Difference:
     low1, high1 = _wilson(p1, n)
     low2, high2 = _wilson(p2, n)
     margins = math.sqrt((both + lost) * (gained + neither) * (both + gained) * (lost + neither))
-    product = both * neither - lost * gained
+    product = float(both * neither - lost * gained)
     if product > 0:  # the continuity correction
-        product = max(product - n / 2, 0)
+        product = max(product - n / 2, 0.0)
     correlation = product / margins if margins else 0.0
 
     def reach(a: float, b: float) -> float:
@@ -70,12 +71,15 @@ def _wilson(share: float, n: int) -> tuple[float, float]:
     return centre - half, centre + half
 
 
+@functools.lru_cache(maxsize=4)
 def resamples(n: int, seed: int = 0) -> Array:
     """How often each of ``n`` texts is drawn in each bootstrap sample, (1 + RESAMPLES, n); the first row is the
     texts as they are. The same for the same ``n`` and ``seed``, so that two models are drawn in pairs."""
     rng = np.random.default_rng((seed, n))
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    return np.concatenate([np.ones((1, n)), drawn.astype(np.float64)])
+    drawn = [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(RESAMPLES)]
+    samples = np.stack([np.ones(n), *drawn])
+    samples.setflags(write=False)  # the cache hands it to others too
+    return samples
 
 
 def difference(first: Array, second: Array) -> Difference:

@@ -129,9 +129,7 @@ class ModelRegistry:
                     stack.pop()
             before = stack[-2] if len(stack) > 1 else None
             if before is None:
-                raise ModelError(
-                    f"App '{self.app}' has no version that was in service before. Promote one by its name."
-                )
+                raise ModelError(f"App '{self.app}' has no version that served before. Promote one by its name.")
             self._move("rollback", before, who, why)
         return before
 

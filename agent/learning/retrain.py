@@ -30,6 +30,7 @@ from agent.model.backbone import Backbone
 from agent.model.multitask import INTENT, QUERY, SENTIMENT, HeadSpec, ModelSpec, MultiTaskModel
 from agent.model.storage import load_model, save_model
 from agent.model.tokens import plain_numbers
+from agent.text import text_key
 from agent.types import SENTIMENTS
 
 Vectors = NDArray[np.float32]
@@ -137,7 +138,8 @@ def train_model(
     passages_of = {d: [i for i, name in enumerate(ids) if name == d] for d in documents}
     matrix = np.concatenate([np.empty((0, backbone.dimension), np.float32), *documents.values()])
     train_set, held_out = dataset.split()
-    rows = training_rows(train_set, intents, passages_of, wrong)
+    kept_out = {text_key(e.text) for e in held_out.examples}
+    rows = training_rows(train_set, intents, passages_of, [pair for pair in wrong if text_key(pair[0]) not in kept_out])
     torch.manual_seed(recipe.settings.seed)
     steps = -(-len(rows) // recipe.settings.batch_size) * recipe.settings.epochs
     targets = backbone.encode([plain_numbers(row.text) for row in rows], prompt="query")

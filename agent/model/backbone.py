@@ -217,6 +217,10 @@ class Backbone:
         """Each message as a model reads it: behind the prompt "query", its long numbers made plain."""
         return self.tokens([plain_numbers(text) for text in texts], "query")
 
+    def is_word(self, text: str) -> bool:
+        """Whether the tokenizer has the text as one piece, as it has the usual words of its languages."""
+        return self._reader.is_word(text)
+
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, special ones counted, after the cut to the recipe's length."""
         return [len(tokens) for tokens in self.tokens(texts)]

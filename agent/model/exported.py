@@ -22,6 +22,8 @@ PASS_TOKENS = 16
 
 def run_in_batches(graph: Graph, tokens: Sequence[Tokens], padding: int) -> dict[str, Matrix]:
     """Every output of the graph for one text or more, in their order."""
+    if len(tokens) == 1:  # what a conversation mostly asks: nothing to sort or to put together
+        return graph.run(*pad(tokens, padding, len(tokens[0])))
     order: list[int] = []
     pieces = []
     lengths = [len(t) for t in tokens]
@@ -39,7 +41,7 @@ class ExportedModel:
         self.version = card.version
         self.temperatures = card.temperatures
         self.votes = card.votes
-        self.scopes = card.scopes
+        self.scopes = {head: scope.lean() for head, scope in card.scopes.items()}
         self.backbone = backbone
         self._heads = card.spec.heads
         self.graph = graph

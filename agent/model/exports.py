@@ -21,8 +21,8 @@ from agent.model.export import FORMAT
 
 log = logging.getLogger("switchboard")
 
-KEPT = 2
-"""Graphs in one folder: of the version in service and of the one to roll back to."""
+KEPT = 3
+"""Graphs in one folder: of the version in service, of the one to roll back to and of the one on trial."""
 LIBRARIES = ("torch", "transformers", "onnxruntime")
 DIGITS = 16
 

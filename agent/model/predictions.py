@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.model.neighbours import Near
 from agent.model.scope import ScopeScorer
 from agent.model.tokens import Tokens
 from agent.model.vote import NeighbourVote
@@ -44,7 +45,7 @@ class Calibrated(Protocol):
     votes: dict[str, NeighbourVote]
     """By intent head. Without one the head alone decides."""
     scopes: dict[str, ScopeScorer]
-    """By intent head. Without one nothing is out of scope."""
+    """By intent head, over the examples of its vote. Without one nothing is out of scope."""
 
     def labels(self, head: str) -> tuple[str, ...]: ...
 
@@ -58,21 +59,26 @@ def softmax(logits: Matrix, temperature: float) -> Matrix:
 
 def probabilities(model: Calibrated, head: str, logits: Matrix, query: Matrix | None) -> Matrix:
     """Calibrated probabilities of a classifier head, the neighbours' vote blended in; shape (N, L)."""
-    alone = softmax(logits, model.temperatures.get(head, 1.0))
     vote = model.votes.get(head)
-    return alone if vote is None or query is None else vote.blended(alone, query)
+    return _blended(model, head, logits, None if vote is None or query is None else vote.near(query))
+
+
+def _blended(model: Calibrated, head: str, logits: Matrix, near: Near | None) -> Matrix:
+    alone = softmax(logits, model.temperatures.get(head, 1.0))
+    return alone if near is None else model.votes[head].blended(alone, near)
 
 
 def predictions(
     model: Calibrated, texts: Sequence[str], tokens: Sequence[Tokens], read: Readings, head: str = INTENT
 ) -> list[Prediction]:
     """One Prediction a text, in order; ``head`` names the intent head."""
-    intents, feelings = (
-        probabilities(model, name, read.logits[name], read.query) if name in read.logits else None
-        for name in (head, SENTIMENT)
-    )
-    scope = model.scopes.get(head)
-    scores = scope.score(read.logits[head], read.features[head], read.query) if scope else None
+    vote, scope = model.votes.get(head), model.scopes.get(head)
+    # Both look among the same examples: comparing with them all is the most that is done here.
+    near = vote.near(read.query) if vote else None
+    intents = _blended(model, head, read.logits[head], near) if head in read.logits else None
+    feelings = _blended(model, SENTIMENT, read.logits[SENTIMENT], None) if SENTIMENT in read.logits else None
+    scores = scope.score(read.logits[head], read.features[head], read.query, near) if scope else None
+    distances = scope.distances(read.query, near) if scope else None
     return [
         Prediction(
             text=text,
@@ -84,6 +90,7 @@ def predictions(
             model_version=model.version,
             unknown_share=tokens[i].unknown_share,
             truncated=tokens[i].truncated,
+            distance=None if distances is None else float(distances[i]),
         )
         for i, text in enumerate(texts)
     ]

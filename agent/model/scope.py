@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from agent.model.neighbours import Near, nearest
 
 Matrix = NDArray[np.float32]
 PARTS = ("energy", "softmax", "neighbours", "feature_neighbours")
@@ -40,12 +42,31 @@ class ScopeScorer:
         """(N, len(PARTS)) -> weighted sums (N,)."""
         return ((parts - np.array(self.centre)) / np.array(self.scale)) @ np.array(self.weights)  # type: ignore[no-any-return]
 
-    def score(self, logits: Matrix, features: Matrix, queries: Matrix) -> Matrix:
-        """Scores in [0, 1], shape (N,); at or above THRESHOLD is out of scope."""
-        used = tuple(weight != 0 for weight in self.weights)
-        parts = strangeness(logits, features, queries, self.features, self.queries, used)
+    def score(self, logits: Matrix, features: Matrix, queries: Matrix, near: Near | None = None) -> Matrix:
+        """Scores in [0, 1], shape (N,); at or above THRESHOLD is out of scope.
+
+        ``near`` are NEIGHBOURS or more known queries nearest to each of ``queries``, where they were looked for before.
+        """
+        parts = strangeness(logits, features, queries, self.features, self.queries, self._used, near)
         distance = (self.combined(parts) - self.threshold) / self.spread
         return 1.0 / (1.0 + np.exp(-np.clip(distance, -30, 30)))  # type: ignore[no-any-return]
+
+    @property
+    def _used(self) -> tuple[bool, ...]:
+        """Whether each part has any weight."""
+        return tuple(weight != 0 for weight in self.weights)
+
+    def lean(self) -> ScopeScorer:
+        """One that scores alike and holds no features if none are compared, for a process that serves many apps."""
+        return self if self._used[3] else replace(self, features=np.empty((0, self.features.shape[1]), np.float32))
+
+    def distances(self, queries: Matrix, near: Near | None = None) -> Matrix:
+        """One minus the mean cosine to the nearest training examples in the query space, shape (N,).
+
+        ``near`` is as for ``score``.
+        """
+        found = near or nearest(queries, self.queries, self.NEIGHBOURS)
+        return 1 - found.cosines[:, : self.NEIGHBOURS].mean(1)  # type: ignore[no-any-return]
 
     def settings(self) -> dict[str, Any]:
         """All but the two matrices, ready for JSON."""
@@ -65,11 +86,14 @@ def strangeness(
     known_features: Matrix,
     known_queries: Matrix,
     used: Sequence[bool] = (True,) * len(PARTS),
+    near: Near | None = None,
 ) -> Matrix:
     """The parts of the score, shape (N, len(PARTS)), for N texts against M known ones.
 
-    A part that is not ``used`` is 0: looking for neighbours is what takes the time.
+    A part that is not ``used`` is 0: looking for neighbours is what takes the time. ``near`` is as for
+    ``ScopeScorer.score``.
     """
+    k = ScopeScorer.NEIGHBOURS
     top = logits.max(1, keepdims=True)
     log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(1))
     nothing = np.zeros_like(log_sum)
@@ -77,18 +101,8 @@ def strangeness(
         [
             -log_sum,
             -(top[:, 0] - log_sum),
-            1 - nearest(queries, known_queries).mean(1) if used[2] else nothing,
-            1 - nearest(features, known_features).mean(1) if used[3] else nothing,
+            1 - (near or nearest(queries, known_queries, k)).cosines[:, :k].mean(1) if used[2] else nothing,
+            1 - nearest(features, known_features, k).cosines.mean(1) if used[3] else nothing,
         ],
         axis=1,
     )
-
-
-def nearest(vectors: Matrix, known: Matrix, k: int = ScopeScorer.NEIGHBOURS) -> Matrix:
-    """Cosines to the k nearest known vectors, shape (N, k), best first. All vectors of unit length."""
-    k = min(k, len(known))
-    found = []
-    for start in range(0, len(vectors), 512):
-        cosines = vectors[start : start + 512] @ known.T
-        found.append(-np.sort(-np.partition(cosines, len(known) - k, axis=1)[:, len(known) - k :], axis=1))
-    return np.concatenate(found) if found else np.empty((0, k), np.float32)

@@ -9,7 +9,8 @@
     memory.jsonl        the texts and labels of those examples, in the same order
 
 A folder is written aside, fsynced and renamed, so that a kill leaves no half version. A flipped bit in
-a tensor goes unnoticed by safetensors itself; the checksums notice it.
+a tensor goes unnoticed by safetensors itself; the checksums notice it. A version never changes, but for a text that
+has to be erased (``rewrite``).
 """
 
 from __future__ import annotations
@@ -82,16 +83,21 @@ def save_model(
         "temperatures": model.temperatures,
         "votes": {name: vote.weight for name, vote in model.votes.items()},
         "scopes": {name: scope.settings() for name, scope in model.scopes.items()},
-        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "libraries": library_versions(),
         "canary": canary.record(model, memory),
         **(record or {}),
         "sha256": {file.name: sha256_file(file) for file in sorted(aside.iterdir())},
     }
-    (aside / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (aside / "manifest.json").write_bytes(_json(manifest))
     for file in aside.iterdir():
         _sync(file)
     os.replace(aside, folder)
     _sync(folder.parent)
+
+
+def library_versions() -> dict[str, str]:
+    """Of the libraries that weights depend on."""
+    return {name: metadata.version(name) for name in LIBRARIES}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -110,12 +116,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def verify(folder: Path) -> dict[str, bytes]:
     """Contents of every file the manifest names. Raises ModelError naming the first that is not as written."""
     contents = {}
-    for name, digest in read_manifest(folder)["sha256"].items():
+    manifest = read_manifest(folder)
+    for name, digest in manifest["sha256"].items():
         try:
             contents[name] = (folder / name).read_bytes()
         except OSError as error:
             raise ModelError(f"{folder / name} cannot be read: {error}. Train again, or roll back.") from error
-        if hashlib.sha256(contents[name]).hexdigest() != digest:
+        if hashlib.sha256(contents[name]).hexdigest() not in (digest, manifest.get("rewriting", {}).get(name)):
             raise ModelError(
                 f"{folder / name} is damaged: its sha256 is not the one in manifest.json. Train again, or roll back."
             )
@@ -193,6 +200,35 @@ def load_memory(folder: Path) -> list[Example]:
     """The training examples behind the scope scorer, in the order of its rows."""
     lines = (folder / "memory.jsonl").read_text(encoding="utf-8").splitlines()
     return [Example(**json.loads(line)) for line in lines]
+
+
+def rewrite(folder: Path, name: str, content: bytes) -> None:
+    """Put ``content`` in the place of a version's file, for good; the manifest follows.
+
+    A kill leaves the file as it was or as it is to be, and the version whole: the manifest names both contents before
+    the file changes. A file that was damaged before stays so for ``verify``.
+    """
+    manifest = read_manifest(folder)
+    if sha256_file(folder / name) in (manifest["sha256"][name], manifest.get("rewriting", {}).get(name)):
+        manifest["rewriting"] = {name: hashlib.sha256(content).hexdigest()}
+        replace_file(folder / "manifest.json", _json(manifest))
+    replace_file(folder / name, content)
+    manifest["sha256"] |= manifest.pop("rewriting", {})
+    replace_file(folder / "manifest.json", _json(manifest))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; it keeps its permissions."""
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_bytes(content)
+    shutil.copymode(path, aside)
+    _sync(aside)
+    os.replace(aside, path)
+    _sync(path.parent)
+
+
+def _json(manifest: Mapping[str, Any]) -> bytes:
+    return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def sha256_file(path: Path) -> str:

@@ -84,6 +84,11 @@ class TokenReader:
             found.append(Tokens(ids, share, bool(encoding.overflowing)))
         return found
 
+    def is_word(self, text: str) -> bool:
+        """Whether the vocabulary has the text as one piece."""
+        ids = self._fast.encode(text, add_special_tokens=False).ids
+        return len(ids) == 1 and ids[0] != self._unknown
+
 
 def pad(tokens: Sequence[Tokens], padding: int, length: int) -> tuple[Ids, Ids]:
     """Ids and mask of some texts, padded on the right to ``length``. Shape (B, T) each."""

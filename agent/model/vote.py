@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.model.neighbours import Near, nearest
+
 Matrix = NDArray[np.float32]
 
 
@@ -31,19 +33,18 @@ class NeighbourVote:
     """Of the softmax over the neighbours' cosines. On a fifth of banking77's training file and on a quarter of the
     support app's, held out, 10 to 80 neighbours and 0.02 to 0.05 differ by less than a point."""
 
-    def shares(self, queries: Matrix, labels: int) -> Matrix:
-        """(N, D) -> each label's share of the vote, (N, ``labels``); rows sum to 1."""
-        k = min(self.NEIGHBOURS, len(self.queries))
-        shares = np.zeros((len(queries), labels), np.float32)
-        for start in range(0, len(queries), 512):
-            cosines = queries[start : start + 512] @ self.queries.T
-            near = np.argpartition(cosines, len(self.queries) - k, axis=1)[:, len(self.queries) - k :]
-            weights = np.exp((np.take_along_axis(cosines, near, axis=1) - 1) / self.TEMPERATURE)
-            rows = np.arange(len(cosines))[:, None] + start
-            np.add.at(shares, (rows, self.labels[near]), weights)
+    def near(self, queries: Matrix) -> Near:
+        """The examples that have a vote on each of N queries (N, D)."""
+        return nearest(queries, self.queries, self.NEIGHBOURS)
+
+    def shares(self, near: Near, labels: int) -> Matrix:
+        """Each label's share of the vote, (N, ``labels``); rows sum to 1."""
+        shares = np.zeros((len(near.rows), labels), np.float32)
+        rows = np.arange(len(near.rows))[:, None]
+        np.add.at(shares, (rows, self.labels[near.rows]), np.exp((near.cosines - 1) / self.TEMPERATURE))
         return shares / shares.sum(1, keepdims=True)  # type: ignore[no-any-return]
 
-    def blended(self, probabilities: Matrix, queries: Matrix) -> Matrix:
+    def blended(self, probabilities: Matrix, near: Near) -> Matrix:
         """Probabilities of the head and the vote together, (N, L)."""
-        shares = self.shares(queries, probabilities.shape[1])
+        shares = self.shares(near, probabilities.shape[1])
         return (1 - self.weight) * probabilities + self.weight * shares

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 from agent.config import Settings
 from agent.errors import ConversationError, SwitchboardError
 from agent.schema import WHY_EXAMPLE
-from agent.types import Feedback, Gone, Message, Prediction, Reply
+from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply
 from tests.agent.samples import prediction, reply
 
 DOCUMENT = (
@@ -108,15 +109,20 @@ class FakeAgent:
             for m in own[-1 : -most - 1 : -1]
         ]
 
-    def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]:
+    def holder(self, conversation_id: str, client_id: str) -> tuple[Holder, str | None]:
+        return "bot", None
+
+    def history(self, conversation_id: str, client_id: str, after: int = 0) -> list[dict[str, Any]]:
         self._maybe_fail()
         if conversation_id != "begun" or client_id not in {message.client_id for message in self.messages}:
             raise ConversationError(conversation_id)
         nothing = {"citations": [], "quick_replies": [], "created_at": "2026-11-24T20:15:00.000+00:00", "judged": None}
         said = reply("begun")
-        return [
+        rows = [
             {
+                "number": 1,
                 "role": "user",
+                "author": "",
                 "text": "a",
                 "message_id": "u1",
                 "route": None,
@@ -126,14 +132,34 @@ class FakeAgent:
             },
             {
                 **nothing,
-                **{"role": "bot", "text": said.text, "message_id": "m1", "citations": [asdict(said.citations[0])]},
+                **{
+                    "number": 2,
+                    "role": "bot",
+                    "author": "",
+                    "text": said.text,
+                    "message_id": "m1",
+                    "citations": [asdict(said.citations[0])],
+                },
                 **{"route": asdict(said.route), "why": said.why, "model_version": said.model_version, "judged": "up"},
             },
         ]
+        return rows[after:]
 
     def delete_conversation(self, conversation_id: str, client_id: str) -> None:
         self.history(conversation_id, client_id)
         self.messages = [message for message in self.messages if message.client_id != client_id]
+
+    def export_client(self, client_id: str) -> Iterator[str]:
+        self._maybe_fail()
+        own = [message.text for message in self.messages if message.client_id == client_id]
+        yield json.dumps({"conversations": own})
+
+    def erase_client(self, client_id: str) -> None:
+        self._maybe_fail()
+        self.messages = [message for message in self.messages if message.client_id != client_id]
+
+    def metrics(self) -> bytes:
+        return b"# HELP switchboard_waiting Texts that wait for the model.\n"
 
     def passage(self, app: str, passage_id: str) -> Any:
         return {"shipping#2": FakePassage()}[passage_id]

@@ -18,6 +18,8 @@ from agent.errors import (
     BadInputError,
     BusyError,
     DiskFullError,
+    HeldError,
+    LockedError,
     ModelError,
     RateLimitError,
     StoreError,
@@ -278,7 +280,11 @@ def test_a_client_lists_and_reads_its_own_conversations(http: TestClient) -> Non
     [one] = http.get("/v1/conversations", params={"app": "support"}).json()["conversations"]
     assert set(one) == {"id", "app", "title", "turns", "begun_at", "updated_at"}
     assert len(http.get("/v1/conversations", params={"limit": 1}).json()["conversations"]) == 1
-    user, bot = http.get(f"/v1/conversations/{one['id']}/messages").json()["messages"]
+    found = http.get(f"/v1/conversations/{one['id']}/messages").json()
+    assert (found["holder"], found["operator"]) == ("bot", None)
+    user, bot = found["messages"]
+    assert http.get(f"/v1/conversations/{one['id']}/messages?after=1").json()["messages"] == [bot]
+    assert http.get(f"/v1/conversations/{one['id']}/messages?after=-1").status_code == 422
     assert (user["role"], user["route"], user["judged"]) == ("user", None, None)
     assert (bot["role"], bot["route"]["kind"], bot["judged"]) == ("bot", "answer", "up")
     assert bot["citations"][0]["sentence"] == "They take three days."
@@ -319,6 +325,41 @@ def test_a_foreign_page_cannot_delete(http: TestClient, agent: FakeAgent) -> Non
 def test_bad_lists(http: TestClient, query: dict[str, Any], status: int, code: str) -> None:
     answer = http.get("/v1/conversations", params=query)
     assert (answer.status_code, code_of(answer)) == (status, code)
+
+
+def test_a_client_gets_and_erases_its_own_data(http: TestClient, agent: FakeAgent) -> None:
+    http.post("/v1/messages", json={"text": "a"})
+    client_for(agent).post("/v1/messages", json={"text": "b"})
+    assert http.get("/v1/me").json() == {"conversations": ["a"]}
+    assert http.delete("/v1/me").status_code == 204
+    assert [message.text for message in agent.messages] == ["b"]
+    answer = http.delete("/v1/me", headers={"Origin": "http://evil.example"})
+    assert (answer.status_code, code_of(answer)) == (403, "foreign_origin")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (HeldError("c1", "eve", "case 17", "2026-11-25"), 409, "held"),
+        (LockedError(Path("/srv/secret"), "training"), 503, "locked"),
+    ],
+)
+def test_an_erasure_that_must_not_be(
+    http: TestClient, agent: FakeAgent, error: SwitchboardError, status: int, code: str
+) -> None:
+    agent.fail_with(error)
+    answer = http.delete("/v1/me")
+    assert (answer.status_code, code_of(answer)) == (status, code)
+    assert "case" not in answer.text
+    assert "secret" not in answer.text
+
+
+def test_metrics_are_for_this_machine_or_a_key(http: TestClient, tmp_path: Path) -> None:
+    assert "switchboard_waiting" in http.get("/metrics").text
+    keyed = client_for(FakeAgent(tmp_path, api_keys=(KEY,)))
+    assert (keyed.get("/metrics").status_code, keyed.get("/metrics", headers=BEARER).status_code) == (401, 200)
+    public = client_for(FakeAgent(tmp_path, host="0.0.0.0"))
+    assert public.get("/metrics").status_code == 403
 
 
 # Programs
@@ -405,7 +446,7 @@ def test_every_call_is_documented_with_its_errors_and_examples(http: TestClient)
     paths = openapi["paths"]
     assert set(paths) == {
         *("/v1/messages", "/v1/messages/{message_id}/why", "/v1/feedback", "/v1/predict", "/v1/search", "/v1/apps"),
-        *("/healthz", "/readyz"),
+        *("/healthz", "/readyz", "/metrics", "/v1/me"),
         *("/v1/conversations", "/v1/conversations/{conversation_id}", "/v1/conversations/{conversation_id}/messages"),
     }
     posts = [paths[f"/v1/{name}"]["post"] for name in ("messages", "feedback", "predict", "search")]

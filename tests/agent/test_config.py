@@ -70,6 +70,9 @@ def test_every_kind_of_variable_is_parsed() -> None:
         ('device = "tpu"', "'device' is 'tpu'"),
         ('log_level = "loud"', "'log_level' is 'loud'"),
         ('allowed_origins = ["*"]', "is no origin"),
+        ("watch_every = 0", "'watch_every' is 0.*between 1 and 1440"),
+        ("retention_days = -1", "'retention_days' is -1.*between 0"),
+        ('alert_webhook = "hooks.example/x"', "'alert_webhook' is no address"),
         ('allowed_origins = ["https://shop.example/"]', "is no origin"),
         ("[server]\nport = 1", "Unknown setting 'server'"),
         ("port = ", "not valid TOML"),
@@ -99,6 +102,15 @@ def test_a_short_key_is_refused_without_being_shown() -> None:
     with pytest.raises(ConfigError, match="16 or more") as caught:
         Settings.load(env={"SWITCHBOARD_API_KEYS": "hunter2"})
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_webhook_is_not_shown() -> None:
+    settings = Settings.load(env={"SWITCHBOARD_ALERT_WEBHOOK": "http://10.0.0.7:9000/hooks/s3cret?to=ops"})
+    assert settings.alert_webhook.endswith("?to=ops")
+    assert "s3cret" not in repr(settings)
+    with pytest.raises(ConfigError, match="no address") as caught:
+        Settings.load(env={"SWITCHBOARD_ALERT_WEBHOOK": "http://user:s3cret@example.org/"})
+    assert "s3cret" not in str(caught.value)
 
 
 def test_an_unknown_override_is_refused() -> None:

@@ -40,6 +40,22 @@ def test_a_sound_app_has_no_mistakes_and_all_its_parts(app: Path) -> None:
     assert domain.entities["book"].values["Emma"] == ("emma woodhouse",)
 
 
+def test_what_the_examples_and_questions_mean_is_known_by_their_words(app: Path) -> None:
+    (app / "questions.jsonl").write_text('{"text": "Open on Sundays?", "article": "opening"}\n', encoding="utf-8")
+    domain = Domain.load(app)
+    assert domain.meaning("WHERE is my book?") == "loan_status"
+    assert domain.meaning("open on Sundays") == "hours"
+    assert domain.meaning("where is it") is None
+    assert domain.meaning("Talk to a person") == "person"
+
+
+def test_a_quick_reply_that_stands_in_no_example_is_named(app: Path) -> None:
+    text = changed(app, 'route = "answer"\n', 'route = "answer"\nfollow_ups = ["Hello", "Is it late?"]\n')
+    [mistake] = Domain.check(app)
+    assert mistake.startswith(f"domain.toml:{line_of(text, 'follow_ups')}: 'Is it late?' is offered")
+    assert "add it to examples.jsonl" in mistake
+
+
 def test_the_apps_wordings_go_before_the_general_ones(app: Path) -> None:
     changed(
         app, "[responses.greeting]", '[responses.clarify]\nneutral = ["{first}? {second}?"]\n\n[responses.greeting]'

@@ -75,6 +75,27 @@ def test_a_turn_is_kept_whole(agent: Agent) -> None:
     assert not agent.feedback(Feedback(reply.message_id, "ann", "down", reason="wrong"))
 
 
+def test_while_an_operator_holds_the_conversation_the_bot_is_silent(agent: Agent) -> None:
+    conversation = agent.reply(say(agent, "a person please")).conversation_id
+    assert agent.holder(conversation, "ann") == ("waiting", None)
+    waiting = agent.reply(say(agent, "when do you open", conversation))
+    assert waiting.text
+    agent.inbox.take(conversation, "olga")
+    agent.inbox.say(conversation, "olga", "Hello, I am Olga.")
+    silent = agent.reply(say(agent, "when do you open", conversation))
+    assert (silent.text, silent.route.kind, silent.model_version) == ("", "handoff", "1")
+    said = agent.history(conversation, "ann", after=4)
+    assert [(m["number"], m["role"], m["author"], m["text"]) for m in said] == [
+        (5, "bot", "olga", "Hello, I am Olga."),
+        (6, "user", "", "when do you open"),
+    ]
+    assert agent.holder(conversation, "ann") == ("person", "olga")
+    with pytest.raises(ConversationError):
+        agent.holder(conversation, "eve")
+    agent.inbox.give_back(conversation, "olga", "")
+    assert "We open at nine." in agent.reply(say(agent, "when do you open", conversation)).text
+
+
 def test_feedback_that_names_what_the_app_has_not_is_refused_and_not_kept(agent: Agent) -> None:
     reply = agent.reply(say(agent, "when do you open"))
     with pytest.raises(BadInputError, match="no intent 'hour'"):
@@ -241,6 +262,25 @@ def test_a_model_of_another_backbone_is_refused(settings: Settings, tmp_path: Pa
     other = Backbone.load(str(make_backbone_folder(tmp_path / "other", seed=5)), "cpu")
     with pytest.raises(ModelError, match="Train the app again"):
         Agent.open(settings, backbone=other, only="library")
+
+
+def test_a_champion_that_does_not_read_as_it_did_is_refused_and_the_old_one_goes_on(
+    agent: Agent, settings: Settings
+) -> None:
+    registry = ModelRegistry(settings.data, "library")
+    other = registry.next_folder()
+    shutil.copytree(registry.version_folder("1"), other)
+    manifest = json.loads((other / "manifest.json").read_text())
+    changed = manifest | {"version": other.name, "temperatures": {"intent": 50.0, "sentiment": 1.0}}
+    (other / "manifest.json").write_text(json.dumps(changed))
+    registry.promote(other.name)
+    with pytest.raises(ModelError, match="otherwise than when it was saved"):
+        agent.load_champion("library")
+    assert agent.reply(say(agent, "when do you open")).model_version == "1"
+    assert agent.ready()[1]["refused"] == {"library": "2"}
+    registry.rollback(who="ann", why="it is damaged")
+    agent.load_champion("library")
+    assert agent.ready()[1]["refused"] == {}
 
 
 def test_a_damaged_index_is_built_anew(settings: Settings, tiny: Backbone, caplog: pytest.LogCaptureFixture) -> None:

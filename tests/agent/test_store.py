@@ -99,35 +99,12 @@ def test_conversations_are_listed_for_their_client_the_last_used_first(store: St
     assert store.conversations("c1", "shop", 10) == []
 
 
-def test_a_deleted_conversation_leaves_no_text_in_any_file(store: Store) -> None:
-    kept, gone = [begin(store) for _ in range(12)], [begin(store) for _ in range(12)]
-    # Long and short texts in turns, so that pages split, and rows move and spill onto pages of their own.
-    for turn in range(6):
-        for number, (one, other) in enumerate(zip(kept, gone, strict=True)):
-            filler = "word " * ((37 * turn * number) % 1500)
-            save(store, one, f"k{turn}-{number}", f"KEEPSAKE {filler}", asked="KEEPSAKE")
-            save(store, other, f"g{turn}-{number}", f"SECRECY {filler}", asked="SECRECY")
-            store.add_feedback(Feedback(f"g{turn}-{number}", "c1", "down", "wrong", "SECRECY"))
-
-    def left(word: bytes) -> int:
-        return sum(file.read_bytes().count(word) for file in store.file.folder.glob(f"{FILE_NAME}*"))
-
-    assert left(b"SECRECY") > 0
-    for conversation in gone:
-        store.delete_conversation(conversation, "c1")
-    assert left(b"SECRECY") == 0
-    assert left(b"KEEPSAKE") > 0
-    assert store.counts() == {"conversations": 12, "messages": 144, "feedback_up": 0, "feedback_down": 0}
-    assert rows(store, "SELECT count(*) AS n FROM predictions") == [{"n": 72}]
-
-
-def test_only_its_own_client_deletes_a_conversation(store: Store) -> None:
+def test_a_conversation_has_one_owner(store: Store) -> None:
     conversation = begin(store)
-    save(store, conversation)
+    store.require_owner(conversation, "c1")
     for asked, client in ((conversation, "c2"), ("nowhere", "c1")):
         with pytest.raises(ConversationError):
-            store.delete_conversation(asked, client)
-    assert len(store.messages(conversation)) == 2
+            store.require_owner(asked, client)
 
 
 def test_a_process_killed_after_a_turn_loses_nothing(tmp_path: Path) -> None:
@@ -243,7 +220,7 @@ def test_an_unknown_conversation_looks_like_anothers(store: Store) -> None:
 
 def test_feedback_is_kept_once_and_a_changed_mind_is_a_new_row(store: Store) -> None:
     save(store, begin(store))
-    down = Feedback("m1", "c1", "down", "wrong", "not my question")
+    down = Feedback("m1", "c1", "down", reason="wrong", comment="not my question")
     assert store.add_feedback(down) is True
     assert store.add_feedback(down) is False
     assert store.add_feedback(Feedback("m1", "c1", "up")) is True

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from agent.errors import BadInputError
-from agent.text import clean, has_words
+from agent.text import bare_words, clean, has_words
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,9 @@ def test_a_megabyte_of_combining_marks_is_refused_at_once() -> None:
 )
 def test_has_words(text: str, expected: bool) -> None:
     assert has_words(text) is expected
+
+
+def test_bare_words_are_the_same_however_a_text_is_typed() -> None:
+    assert bare_words(" Where's  MY parcel?!") == bare_words("where s my parcel") == "where s my parcel"
+    assert bare_words("包裹 Größe") == "包裹 grösse"
+    assert bare_words("?!") == ""

@@ -291,7 +291,7 @@ class Talk:
 
     def __init__(self, domain: Domain, actions: Actions, data: Path) -> None:
         self.domain = domain
-        self.dialogue = Dialogue(domain, actions, data, lambda: TODAY)
+        self.dialogue = Dialogue(domain, actions, data, lambda: TODAY, is_word=lambda word: True)
         self.tracker = Tracker("c", "support")
         documents, _ = load_folder(FOLDER / "knowledge")
         self.passages = {d.id: chunk(d) for d in documents}
@@ -302,7 +302,7 @@ class Talk:
             sentence = passage.text.split(". ")[0]
             hits.append(Hit(passage, score, score, score, sentence, 0, len(sentence)))
         predictions = [replace(prediction, text=text) for text in self.dialogue.texts(prediction.text, self.tracker)]
-        return self.dialogue.reply(predictions, self.tracker, lambda *_: hits)
+        return self.dialogue.reply(prediction.text, predictions, self.tracker, lambda *_: hits)
 
 
 @pytest.fixture

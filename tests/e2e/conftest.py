@@ -13,11 +13,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.conftest import ROOT
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+WAIT = 20_000
+"""Milliseconds."""
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +70,24 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    """The page of the trained support app, in a browser profile of its own."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.goto(server)
+    expect(page.locator("body[data-ready]")).to_be_visible(timeout=WAIT)
+    yield page
+    context.close()
+
+
+def ask(page: Page, text: str) -> Locator:
+    """Type a message and send it by keyboard; the bot's message that answers it."""
+    before = page.locator(".bot-message").count()
+    page.locator("#message-box textarea").fill(text)
+    page.keyboard.press("Enter")
+    answer = page.locator(".bot-message").nth(before)
+    expect(answer).to_be_visible(timeout=WAIT)
+    return answer

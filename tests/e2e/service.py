@@ -15,9 +15,11 @@ from typing import Any
 import uvicorn
 
 from agent.config import Settings
+from agent.customers import Subject
+from agent.privacy import Privacy
+from agent.redaction import BuiltinRedactor
 from agent.server import create_app
-from agent.store import Store
-from agent.types import Feedback, Message, Reply
+from agent.types import Feedback, Gone, Message, Reply
 from tests.agent.samples import prediction
 from tests.ui.fake import PASSAGE, FakeAgent
 
@@ -32,10 +34,9 @@ class StoredAgent(FakeAgent):
         super().__init__(data, apps=apps)
         self.settings = Settings(data=data, rate_limit=0)
         self.domains = dict.fromkeys(self.domains, SimpleNamespace(locale="en-GB"))
-        self.store = Store.open(data)
         self.go = threading.Event()
 
-    def reply(self, message: Message) -> Reply:
+    def reply(self, message: Message, gone: Gone | None = None) -> Reply:
         word = message.text.split()[0].lower()
         if word == "wait":
             assert self.go.wait(60)
@@ -62,15 +63,17 @@ class StoredAgent(FakeAgent):
     def feedback(self, feedback: Feedback) -> bool:
         return self.store.add_feedback(feedback)
 
-    def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]:
+    def history(self, conversation_id: str, client_id: str, after: int = 0) -> list[dict[str, Any]]:
         self.store.resume(conversation_id, client_id, claimed=True)
-        return self.store.messages(conversation_id)
+        return self.store.messages(conversation_id, after)
 
     def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]:
         return self.store.conversations(client_id, app, most)
 
     def delete_conversation(self, conversation_id: str, client_id: str) -> None:
-        self.store.delete_conversation(conversation_id, client_id)
+        self.store.require_owner(conversation_id, client_id)
+        subject = Subject("conversation", conversation_id)
+        Privacy(self.store.file, BuiltinRedactor()).erase(subject, client_id, compact=False)
 
     def passage(self, app: str, passage_id: str) -> Any:
         start = DOCUMENT.index(PASSAGE)
@@ -99,7 +102,7 @@ def free_port() -> int:
 class _Server(threading.Thread):
     """Serves an agent in a thread with an event loop of its own, as Playwright has one in the main thread."""
 
-    def __init__(self, agent: StoredAgent, port: int) -> None:
+    def __init__(self, agent: Any, port: int) -> None:
         super().__init__()
         self.listens = threading.Event()
         self._agent = agent
@@ -129,14 +132,25 @@ class _Server(threading.Thread):
 
 
 @contextmanager
-def served(agent: StoredAgent, port: int) -> Iterator[str]:
-    """The whole application over ``agent`` at the address that this gives; the store is closed at the end."""
+def serving(agent: Any, port: int) -> Iterator[str]:
+    """The whole application over ``agent`` (a Service with pages) at the address that this gives."""
     server = _Server(agent, port)
     server.start()
     try:
         assert server.listens.wait(300)
         yield f"http://127.0.0.1:{port}"
     finally:
-        agent.go.set()
         server.stop()
+
+
+@contextmanager
+def served(agent: StoredAgent, port: int) -> Iterator[str]:
+    """The same over an agent whose store is closed at the end."""
+    try:
+        with serving(agent, port) as address:
+            try:
+                yield address
+            finally:
+                agent.go.set()
+    finally:
         agent.store.close()

@@ -271,7 +271,7 @@ def test_a_conversation_that_is_deleted_elsewhere_gives_way_to_a_new_one(page: P
     assert shown is not None
     row = agent.store.conversation(shown)
     assert row is not None
-    agent.store.delete_conversation(shown, row.client_id)
+    agent.delete_conversation(shown, row.client_id)
     ask(page, "can i return worn shoes?")
     expect(page.locator(".remark")).to_have_text(EN["moved_on"])
     expect(page.locator("#past .name")).to_have_text(["can i return worn shoes?"])

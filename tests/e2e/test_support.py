@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.conftest import WAIT, ask
+
 pytestmark = pytest.mark.e2e
-WAIT = 20_000
-
-
-@pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    page.goto(server)
-    expect(page.locator("body[data-ready]")).to_be_visible(timeout=WAIT)
-    yield page
-    context.close()
-
-
-def ask(page: Page, text: str) -> Any:
-    """Type a message and send it by keyboard; the bot's message that answers it."""
-    before = page.locator(".bot-message").count()
-    page.locator("#message-box textarea").fill(text)
-    page.keyboard.press("Enter")
-    answer = page.locator(".bot-message").nth(before)
-    expect(answer).to_be_visible(timeout=WAIT)
-    return answer
 
 
 def test_a_parcel_is_asked_for_and_found(page: Page) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from agent.config import Settings
 from agent.errors import BadInputError, BusyError, ConversationError, DiskFullError, RateLimitError
 from agent.schema import WHY_EXAMPLE
-from agent.types import Citation, Feedback, Message, QuickReply, Reply, Route
+from agent.store import Store
+from agent.types import Citation, Feedback, Gone, Holder, Message, QuickReply, Reply, Route
+from agent.users import UserBook
 
 PASSAGE = (
     "Standard delivery within the country takes two to four working days and is free from 60 pounds. "
@@ -61,16 +64,40 @@ FAILURES = {
 
 def rows_of(text: str, reply: Reply, created_at: str = "2026-11-24T20:15:00.000+00:00") -> list[dict[str, Any]]:
     """One turn as a store gives it back."""
-    said = {"role": "user", "text": text, "message_id": "u", "citations": [], "quick_replies": [], "route": None}
-    answered = {"role": "bot", "text": reply.text, "message_id": reply.message_id, "route": asdict(reply.route)}
+    said = {"number": 1, "role": "user", "text": text, "message_id": "u"}
+    nothing = {"citations": [], "quick_replies": [], "route": None}
+    answered = {"number": 2, "role": "bot", "text": reply.text, "message_id": reply.message_id}
     grounds = {
+        "route": asdict(reply.route),
         "citations": [asdict(citation) for citation in reply.citations],
         "quick_replies": [asdict(quick) for quick in reply.quick_replies],
         "why": dict(reply.why),
         "model_version": reply.model_version,
     }
-    both = {"created_at": created_at, "judged": None}
-    return [said | both, answered | grounds | both]
+    both = {"created_at": created_at, "judged": None, "author": ""}
+    return [said | nothing | both, answered | grounds | both]
+
+
+class FakeInbox:
+    """Nobody waits, and there is nothing to take."""
+
+    def waiting(self) -> list[dict[str, Any]]:
+        return []
+
+    def with_bot(self) -> list[dict[str, Any]]:
+        return []
+
+    def conversation(self, conversation_id: str, after: int = 0) -> dict[str, Any]:
+        raise ConversationError(conversation_id)
+
+    def take(self, conversation_id: str, operator: str) -> None:
+        raise ConversationError(conversation_id)
+
+    def say(self, conversation_id: str, operator: str, text: str) -> None:
+        raise ConversationError(conversation_id)
+
+    def give_back(self, conversation_id: str, operator: str, note: str, *, others: bool = False) -> None:
+        raise ConversationError(conversation_id)
 
 
 class FakeAgent:
@@ -78,6 +105,8 @@ class FakeAgent:
 
     def __init__(self, data: Path, delay: float = 0.0, apps: int = 1) -> None:
         self.settings = Settings(data=data)
+        self.inbox: FakeInbox = FakeInbox()
+        self.operator: str | None = None
         self.domains: dict[str, Any] = dict.fromkeys(["support", "finance"][:apps])
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
@@ -85,7 +114,16 @@ class FakeAgent:
         self.training: dict[str, int] | None = None
         self._delay = delay
 
-    def reply(self, message: Message) -> Reply:
+    @cached_property
+    def store(self) -> Store:
+        """Opened by those who need one."""
+        return Store.open(self.settings.data)
+
+    @cached_property
+    def users(self) -> UserBook:
+        return UserBook(self.store.file)
+
+    def reply(self, message: Message, gone: Gone | None = None) -> Reply:
         time.sleep(self._delay)
         word = message.text.split()[0].lower().strip("?!.,")
         if word == "bug":
@@ -134,11 +172,14 @@ class FakeAgent:
             raise ConversationError(message_id)
         return WHY_EXAMPLE | {"message_id": message_id}
 
-    def history(self, conversation_id: str, client_id: str) -> list[dict[str, Any]]:
+    def holder(self, conversation_id: str, client_id: str) -> tuple[Holder, str | None]:
+        return ("person", self.operator) if self.operator else ("bot", None)
+
+    def history(self, conversation_id: str, client_id: str, after: int = 0) -> list[dict[str, Any]]:
         owned = {message.client_id for message in self.messages}
         if conversation_id not in self.kept or client_id not in owned:
             raise ConversationError(conversation_id)
-        return self.kept[conversation_id]
+        return [row for row in self.kept[conversation_id] if row["number"] > after]
 
     def conversations(self, client_id: str, app: str | None, most: int) -> list[dict[str, Any]]:
         began = {f"c{number}": message for number, message in enumerate(self.messages, 1)}

@@ -218,7 +218,7 @@ def test_thumbs_reach_the_agent_with_reason_and_comment(chat: Chat, agent: FakeA
     said = read(chat.judged(json.dumps(down), asked_by()))
     assert agent.judged == [
         Feedback("m1", "web:1", "up"),
-        Feedback("m1", "web:1", "down", "wrong", "it took longer"),
+        Feedback("m1", "web:1", "down", reason="wrong", comment="it took longer"),
     ]
     assert (up["verdict"], said["verdict"], said["message_id"]) == ("up", "down", "m1")
 

@@ -168,3 +168,26 @@ def test_only_our_assets_are_under_ui(http: TestClient) -> None:
     assert http.get("/ui/../site.py").status_code == 404
     assert http.get("/ui/%2e%2e/site.py").status_code == 404
     assert http.get("/ui/").status_code == 404
+
+
+def test_what_people_write_can_be_asked_for_by_its_own_client_alone(http: TestClient, agent: FakeAgent) -> None:
+    http.get("/")
+    conversation = http.post("/v1/messages", json={"text": "can i return them?"}).json()["conversation_id"]
+    agent.operator = "ann"
+    person = {"role": "bot", "author": "ann", "message_id": "p1", "text": "Hello!", "number": 3}
+    agent.kept[conversation].append({**agent.kept[conversation][0], **person})
+    found = http.get(f"/ui/live?conversation={conversation}").json()
+    assert (found["holder"], found["operator"]) == ("person", "ann")
+    assert found["html"].count("person-message") == 1
+    assert "user-message" not in found["html"]
+    assert http.get(f"/ui/live?conversation={conversation}&after=3").json()["html"] == ""
+    assert http.get("/ui/live?conversation=other").status_code == 404
+    assert http.get(f"/ui/live?conversation={conversation}&after={10**30}").status_code == 422
+
+
+def test_the_console_is_there(http: TestClient) -> None:
+    page = http.get("/console/inbox")
+    assert page.status_code == 401
+    assert "/ui/console.js?v=" in page.text
+    for name in re.findall(r'(?:src|href)="(/ui/[^"?]+)', page.text):
+        assert http.get(name).status_code == 200

@@ -80,6 +80,17 @@ def test_why_leaves_out_what_is_not_known() -> None:
     assert "<dl>" not in html
 
 
+def test_a_reply_says_whether_reviews_changed_it() -> None:
+    def shown(reviews: int, changed: bool) -> str:
+        why = {"learned": {"reviews": reviews, "changed": changed}}
+        return thread.of_reply("k", replace(answer(), why=why), APP, EN)
+
+    assert EN["why_learned"] in shown(2, True)
+    assert "and 2 reviewed since" in shown(2, True)
+    assert EN["why_learned"] not in shown(2, False)
+    assert "reviewed since" not in shown(0, False)
+
+
 def test_quick_replies_say_their_text() -> None:
     html = thread.of_reply(
         "k", replace(answer(), quick_replies=(QuickReply("Track & trace", 'where "is" it'),)), APP, EN
@@ -147,6 +158,17 @@ def test_a_kept_conversation_looks_as_it_did() -> None:
     # An hour of silence is said.
     assert html.count('class="moment"') == 2
     assert thread.of_history([*first, *first], APP, EN).count('class="moment"') == 1
+    Tags(html)
+
+
+def test_what_a_person_wrote_is_shown_as_text_under_their_name() -> None:
+    asked, _ = rows_of("can i?", answer())
+    said = asked | {"role": "bot", "number": 7, "author": "ann", "message_id": "p1", "text": "<b>**Yes**</b>"}
+    html = thread.of_history([asked, said], APP, EN)
+    assert "&lt;b&gt;**Yes**&lt;/b&gt;" in html
+    assert 'data-key="person-p1" data-number="7"' in html
+    assert html.endswith(thread.of_person(said, EN))
+    assert "thumb-up" not in html
     Tags(html)
 
 

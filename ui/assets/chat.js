@@ -7,8 +7,8 @@
    #shell              ours: list of conversations, header, #thread (see ui/frame.py); children of #thread have a
                        data-key, by which an update replaces them
 
-   Tells frame.js of every update by the event "switchboard:update", and takes its wishes by
-   "switchboard:signal" with {event, content}. */
+   Tells the other scripts of every update by the event "switchboard:update", takes wishes by "switchboard:signal" with
+   {event, content}, and messages that come by themselves by "switchboard:live" with {html}. */
 "use strict";
 (() => {
   const $ = (selector, within = document) => within.querySelector(selector);
@@ -283,6 +283,7 @@
     true,
   );
 
+  document.addEventListener("switchboard:live", (event) => merge(event.detail.html));
   document.addEventListener("switchboard:signal", (event) => leave(event.detail.event, event.detail.content));
 
   // Gradio says nothing of a request that the server refused (too many of them, a full queue).

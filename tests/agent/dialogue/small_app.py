@@ -195,3 +195,8 @@ def hit(
         f"{document}#{number}", document, f"{document}.md", document.title(), heading, None, 0, len(text), text
     )
     return Hit(passage, score, score, score, sentence, start, start + len(sentence))
+
+
+def is_word(text: str) -> bool:
+    """Whether an encoder knows the word: all that are said here."""
+    return bool(text)

@@ -38,6 +38,24 @@ def test_names_are_found_in_spite_of_typos(domain: Domain, text: str, value: str
     assert extract(text, domain, TODAY).get("book") == value
 
 
+@pytest.mark.parametrize(
+    ("text", "slot", "value"),
+    [
+        ("not the Middlemarch, Emma", "book", "Emma"),
+        ("Emma, not the Middlemarch", "book", "Emma"),
+        ("not my Emma but Middlemarch", "book", "Middlemarch"),
+        ("Middlemarch instead of the Emma I had", "book", "Middlemarch"),
+        ("it is not the Emma that I wanted", "book", "Emma"),
+        ("not 1234, 5678", "card", "C-5678"),
+        ("card 5678 rather than 1234", "card", "C-5678"),
+    ],
+)
+def test_what_is_ruled_out_counts_only_if_nothing_else_is_named(
+    domain: Domain, text: str, slot: str, value: str
+) -> None:
+    assert extract(text, domain, TODAY)[slot] == value
+
+
 def test_whole_texts_fill_only_the_slot_that_was_asked_for(domain: Domain) -> None:
     assert "note" not in extract("leave it at the desk", domain, TODAY)
     assert extract("leave it at the desk", domain, TODAY, "note")["note"] == "leave it at the desk"

@@ -16,7 +16,7 @@ from agent.dialogue.turn import Draft
 from agent.domain import Domain, Handoff
 from agent.types import Prediction
 from index.knowledge import Hit
-from tests.agent.dialogue.small_app import hit, predict
+from tests.agent.dialogue.small_app import hit, is_word, predict
 
 
 class Talk:
@@ -24,7 +24,7 @@ class Talk:
 
     def __init__(self, domain: Domain, data: Path) -> None:
         self.domain, self.data = domain, data
-        self.dialogue = Dialogue(domain, load_actions(domain.folder), data, lambda: date(2026, 11, 24))
+        self.dialogue = Dialogue(domain, load_actions(domain.folder), data, lambda: date(2026, 11, 24), is_word=is_word)
         self.tracker = Tracker("conversation", domain.name)
 
     def say(self, prediction: Prediction, hits: Sequence[Hit] = ()) -> Draft:
@@ -32,7 +32,7 @@ class Talk:
         texts = self.dialogue.texts(prediction.text, self.tracker)
         # Whatever else is read of the message, the model is made to find the same in it.
         predictions = [replace(prediction, text=text) for text in texts]
-        return self.dialogue.reply(predictions, self.tracker, lambda *_: hits)
+        return self.dialogue.reply(prediction.text, predictions, self.tracker, lambda *_: hits)
 
 
 @pytest.fixture
@@ -45,6 +45,32 @@ def test_an_answer_has_a_lead_in_the_words_of_the_passage_and_its_citation(talk:
     assert draft.route.kind == "answer"
     assert draft.text.endswith("We open at nine. We close at six. [1]")
     assert [c.passage_id for c in draft.citations] == ["opening#1"]
+
+
+def test_quick_replies_are_remembered_with_what_they_mean_until_the_next_reply(talk: Talk) -> None:
+    talk.say(predict("is the moon cheese", out_of_scope=0.9))
+    assert talk.tracker.offered == {
+        "where is my book": "loan_status",
+        "when do you open": "hours",
+        "talk to a person": "person",
+    }
+    draft = talk.say(predict("WHEN do you open", "loan_status", 0.5), [hit(document="other"), hit(score=0.5)])
+    assert (draft.route.kind, draft.route.intent) == ("answer", "hours")
+    # Of an intent that is certain, its own articles go before better ones.
+    assert [c.passage_id for c in draft.citations] == ["opening#1"]
+    assert talk.tracker.offered == {}
+
+
+def test_values_under_a_forms_question_stand_for_no_intent(talk: Talk) -> None:
+    draft = talk.say(predict("keep a book for me", "reserve"))
+    assert draft.quick_replies
+    assert talk.tracker.offered == {}
+
+
+def test_what_was_typed_is_kept_though_the_model_reads_it_mended(talk: Talk) -> None:
+    predictions = [predict("mended", "hours")]
+    draft = talk.dialogue.reply("when do you opne", predictions, talk.tracker, lambda *_: [hit()])
+    assert draft.prediction.text == "when do you opne"
 
 
 def test_the_first_reply_alone_says_that_this_is_a_machine(talk: Talk) -> None:
@@ -299,10 +325,11 @@ def test_a_question_about_something_else_is_refused_within_a_form(talk: Talk) ->
 
 
 def test_two_wishes_are_answered_in_order_and_a_question_comes_last(talk: Talk) -> None:
-    both = talk.dialogue.texts("where is my book and when do you open", talk.tracker)
+    text = "where is my book and when do you open"
+    both = talk.dialogue.texts(text, talk.tracker)
     intents = ("loan_status", "loan_status", "hours")
     predictions = [predict(text, intent) for text, intent in zip(both, intents, strict=True)]
-    draft = talk.dialogue.reply(predictions, talk.tracker, lambda *_: [hit()])
+    draft = talk.dialogue.reply(text, predictions, talk.tracker, lambda *_: [hit()])
     assert draft.route.options == ("loan_status", "hours")
     assert "We open at nine. We close at six. [1]" in draft.text
     assert draft.text.endswith(("Which card?", "What is the card's number?"))
@@ -311,10 +338,11 @@ def test_two_wishes_are_answered_in_order_and_a_question_comes_last(talk: Talk) 
 
 
 def test_a_second_wish_that_needs_answers_too_waits_for_the_first(talk: Talk) -> None:
-    both = talk.dialogue.texts("where is my book and can you keep emma for me", talk.tracker)
+    text = "where is my book and can you keep emma for me"
+    both = talk.dialogue.texts(text, talk.tracker)
     intents = ("loan_status", "loan_status", "reserve")
     predictions = [predict(text, intent) for text, intent in zip(both, intents, strict=True)]
-    assert "card" in talk.dialogue.reply(predictions, talk.tracker, lambda *_: []).text
+    assert "card" in talk.dialogue.reply(text, predictions, talk.tracker, lambda *_: []).text
     done = talk.say(predict("1234", "person", 0.3))
     assert done.text.startswith("Card C-1234: due on Friday.")
     assert done.text.endswith("Any note?")
@@ -323,10 +351,11 @@ def test_a_second_wish_that_needs_answers_too_waits_for_the_first(talk: Talk) ->
 
 
 def test_a_wish_that_waits_is_dropped_with_the_first(talk: Talk) -> None:
-    both = talk.dialogue.texts("where is my book and can you keep emma for me", talk.tracker)
+    text = "where is my book and can you keep emma for me"
+    both = talk.dialogue.texts(text, talk.tracker)
     intents = ("loan_status", "loan_status", "reserve")
     predictions = [predict(text, intent) for text, intent in zip(both, intents, strict=True)]
-    talk.dialogue.reply(predictions, talk.tracker, lambda *_: [])
+    talk.dialogue.reply(text, predictions, talk.tracker, lambda *_: [])
     talk.say(predict("never mind", "greeting", 0.3))
     assert talk.tracker.form is None
     assert talk.tracker.later is None

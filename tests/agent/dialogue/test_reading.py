@@ -37,7 +37,34 @@ def test_short_messages_that_lean_are_known_by_their_form(text: str, expected: b
 
 def test_a_message_is_read_alone_where_nothing_went_before(domain: Domain) -> None:
     assert reading("and films?", tracker(), domain).texts == ["and films?"]
-    assert reading("when do you open", tracker("is Emma in?"), domain).texts == ["when do you open"]
+    long = "when do you open on the Sundays before and after Christmas"
+    assert reading(long, tracker("is Emma in?"), domain).texts == [long]
+    waiting = tracker("is Emma in?", form=FormState("loan_status", None, asking="card"))
+    assert reading("when do you open", waiting, domain).texts == ["when do you open"]
+
+
+def test_a_quick_reply_leans_on_nothing_and_is_searched_with_what_it_was_offered_for(domain: Domain) -> None:
+    offered = tracker("is Emma in?", offered={"and what is the fine": "fines"})
+    texts = reading("And what is the fine?", offered, domain).texts
+    assert texts == ["And what is the fine?", "And what is the fine (fines)"]
+    meant = replace(predict("x"), query_vector=np.array([1, 0, 0, 0], dtype=np.float32))
+    [wish] = wishes(read(texts, predict("x", "loan_status"), meant), offered, domain)
+    assert (wish.prediction.text, wish.query, wish.leaned) == (texts[0], texts[1], False)
+    assert wish.prediction.query_vector.tolist() == [1, 0, 0, 0]
+
+
+def test_a_short_message_that_is_clear_only_with_the_last_question_goes_on_with_it(domain: Domain) -> None:
+    before = tracker("how much is the fine?", last_intent="fines")
+    texts = reading("do I need my card?", before, domain).texts
+    assert texts == ["do I need my card?", "how much is the fine, do I need my card?"]
+    unsure, fines = predict("x", "loan_status", 0.45), predict("x", "fines", 0.8)
+    [goes_on] = wishes(read(texts, unsure, fines), before, domain)
+    assert (goes_on.prediction.intent, goes_on.leaned, goes_on.query) == ("fines", True, texts[1])
+    sure, strange = predict("x", "loan_status", 0.9), predict("x", "loan_status", 0.45, out_of_scope=0.8)
+    other = predict("x", "hours", 0.9)
+    for alone, together in ((sure, fines), (strange, fines), (unsure, other)):
+        [by_itself] = wishes(read(texts, alone, together), before, domain)
+        assert (by_itself.prediction.intent, by_itself.leaned) == ("loan_status", False)
 
 
 def test_a_follow_up_is_read_with_the_last_question_and_with_what_that_was_about(domain: Domain) -> None:

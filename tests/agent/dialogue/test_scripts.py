@@ -13,7 +13,7 @@ from agent.dialogue.scripts import Miss, rehearse
 from agent.domain import BUILT_IN, Domain
 from agent.errors import DomainError
 from agent.types import Prediction
-from tests.agent.dialogue.small_app import hit, predict
+from tests.agent.dialogue.small_app import hit, is_word, predict
 
 HEAD = "today: 2026-11-24\nconversations:\n  - name: one\n    turns:\n"
 READ = {"where is my book": "loan_status", "when do you open": "hours", "hello": "greeting"}
@@ -30,7 +30,7 @@ def read(texts: Sequence[str]) -> list[Prediction]:
 
 def run(domain: Domain, folder: Path) -> list[Miss]:
     [script] = load_scripts(folder, domain)
-    dialogue = Dialogue(domain, load_actions(domain.folder), folder / "data", lambda: script.today)
+    dialogue = Dialogue(domain, load_actions(domain.folder), folder / "data", lambda: script.today, is_word=is_word)
     return rehearse(script, dialogue, read, lambda *_: [hit()])
 
 

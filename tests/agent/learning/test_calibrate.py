@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,8 @@ from agent.learning.calibrate import (
 )
 from agent.model.backbone import Backbone
 from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel, Outputs
-from agent.model.scope import nearest, strangeness
+from agent.model.neighbours import nearest
+from agent.model.scope import ScopeScorer, strangeness
 
 
 def test_the_temperature_undoes_overconfidence() -> None:
@@ -34,10 +37,27 @@ def test_strangeness_grows_away_from_what_is_known() -> None:
     assert (far_parts > near_parts).all()
 
 
+def test_a_score_is_the_same_with_neighbours_found_before_and_without_features_that_do_not_count() -> None:
+    rng = np.random.default_rng(0)
+    known, texts = (rng.normal(size=(n, 8)).astype(np.float32) for n in (40, 5))
+    known /= np.linalg.norm(known, axis=1, keepdims=True)
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
+    logits = rng.normal(size=(5, 3)).astype(np.float32)
+    even = (1.0,) * 4
+    scorer = ScopeScorer(known, known[::-1], even, even, (1.0, 0.0, 1.0, 0.0), 0.0)
+    wanted = scorer.score(logits, texts, texts)
+    assert scorer.score(logits, texts, texts, nearest(texts, known, 20)) == pytest.approx(wanted)
+    assert scorer.lean().features.size == 0
+    assert scorer.lean().score(logits, texts, texts).tolist() == wanted.tolist()
+    whole = replace(scorer, weights=even)
+    assert whole.lean() is whole
+
+
 def test_nearest_gives_the_best_first_and_survives_few_known() -> None:
     known = np.array([[1, 0], [0, 1]], np.float32)
     found = nearest(np.array([[0.6, 0.8]], np.float32), known, k=3)
-    assert found.tolist() == [[pytest.approx(0.8), pytest.approx(0.6)]]
+    assert found.cosines.tolist() == [[pytest.approx(0.8), pytest.approx(0.6)]]
+    assert found.rows.tolist() == [[1, 0]]
 
 
 def test_the_threshold_loses_no_more_than_its_budget() -> None:

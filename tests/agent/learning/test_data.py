@@ -69,6 +69,14 @@ def test_rows_carry_labels_outliers_and_documents() -> None:
     assert [r.documents for r in rows] == [(3, 4), (), ()]
 
 
+def test_wrong_documents_join_their_text_or_stand_alone() -> None:
+    dataset = Dataset((Example("Where is it", intent="x", document="d"),))
+    wrong = [("where  is it", "e"), ("where is it", "d"), ("b", "e"), ("c", "gone")]
+    rows = training_rows(dataset, ["x"], {"d": [0], "e": [1, 2]}, wrong)
+    found = [(r.text, r.labels, r.documents, r.wrong_documents) for r in rows]
+    assert found == [("Where is it", {"intent": 0}, (0,), (1, 2)), ("b", {}, (), (1, 2)), ("c", {}, (), ())]
+
+
 def test_unknown_intents_and_articles_are_named() -> None:
     with pytest.raises(TrainingError, match="unknown intent 'z'. Available: x, y"):
         training_rows(Dataset((Example("a", intent="z"),)), ["x", "y"], {})

@@ -17,6 +17,7 @@ from agent.learning.evaluate import (
     classifier_report,
     evaluate_model,
     expected_calibration_error,
+    measure_model,
     reciprocal_ranks,
     reliability_bins,
 )
@@ -214,6 +215,34 @@ def test_a_hit_beyond_the_tenth_counts_nothing() -> None:
     retrieval = measured(FakeModel({}), [Example("q", document="right")], documents).retrieval
     assert retrieval is not None
     assert retrieval.query.mrr_at_10 == retrieval.query.ndcg_at_10 == 0
+
+
+def test_outcomes_tell_of_each_text_what_became_of_it() -> None:
+    model = FakeModel(
+        {
+            "in 1": {"score": [0.1], "intent": [0.2, 0.8, 0]},
+            "in 2": {"score": [0.6], "intent": [0.9, 0.1, 0]},
+            "out": {"score": [0.7]},
+            "q": {"query": [0.6, 0.8]},
+        }
+    )
+    examples = [
+        Example("in 1", intent="b"),
+        Example("felt", sentiment="positive"),
+        Example("in 2", intent="b"),
+        Example("out", out_of_scope=True),
+        Example("q", document="near"),
+    ]
+    documents = {"near": rows([1, 0]), "far": rows([0, 1])}
+    found = measure_model(cast(MultiTaskModel, model), Dataset(tuple(examples)), documents)
+    outcomes = found.outcomes
+    assert (outcomes.texts, outcomes.true, outcomes.predicted) == (("in 1", "in 2"), ("b", "b"), ("b", "a"))
+    assert outcomes.right == (True, False)
+    assert outcomes.confidences == pytest.approx((0.8, 0.9))
+    assert (outcomes.inside, outcomes.outside) == (pytest.approx((0.1, 0.6)), pytest.approx((0.7,)))
+    assert len(outcomes.feelings) == 1
+    assert outcomes.ranks == (0.5,)
+    assert found.report.counts["texts"] == 5
 
 
 def test_parts_without_data_are_none() -> None:

@@ -52,7 +52,7 @@ def test_rolling_back_twice_goes_back_two_promotions(registry: ModelRegistry) ->
     for name in ("1", "2", "3"):
         registry.promote(name)
     assert [registry.rollback(who="ann", why="") for _ in range(2)] == ["2", "1"]
-    with pytest.raises(ModelError, match="no version that was in service before"):
+    with pytest.raises(ModelError, match="no version that served before"):
         registry.rollback(who="ann", why="")
     registry.promote("3")
     assert registry.rollback(who="ann", why="") == "1"

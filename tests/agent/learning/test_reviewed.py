@@ -154,14 +154,34 @@ def test_near_duplicates_of_one_client_count_once() -> None:
     assert join(*(review(n, text, intent="track", client_id=f"c{n}") for n, text in enumerate(says))).reviewed == 4
 
 
-def test_what_clients_say_teaches_only_if_the_setting_says_so_and_then_little() -> None:
+def test_what_clients_say_teaches_only_if_the_setting_says_so_and_two_agree() -> None:
     words = ["boat", "lamp", "rope", "tent", "stove", "glove", "sock", "map", "knife", "torch"]
-    claims = [review(n, f"my {w}", intent=f"i{n}", client_id="c1", reviewer="") for n, w in enumerate(words)]
-    assert join(*claims).dataset == SEED
     accepting = Settings(accept_corrections=True)
-    assert join(*claims, settings=accepting).reviewed == CLAIMS_OF_ONE_CLIENT
-    in_file = review(1, "where is my parcel", intent="return", reviewer="", client_id="c1")
-    assert join(in_file, settings=accepting).dataset == SEED
+
+    def claims(client: str, start: int) -> list[StoredReview]:
+        said = [f"i want my {word} now" for word in words]
+        return [review(start + n, text, intent=f"i{n}", client_id=client, reviewer="") for n, text in enumerate(said)]
+
+    first, second = claims("c1", 0), claims("c2", 20)
+    assert join(*first, *second).dataset == SEED
+    alone = join(*first, *first, settings=accepting)
+    assert (alone.dataset, alone.bounded) == (SEED, len(words))
+    assert join(*first, *second, settings=accepting).reviewed == CLAIMS_OF_ONE_CLIENT
+    nearly = review(50, "I want my boat, now!!", intent="i0", client_id="c3", reviewer="")
+    assert {e.text for e in join(first[0], nearly, settings=accepting).dataset.examples[4:]} == {
+        first[0].text,
+        nearly.text,
+    }
+    other = review(51, "i want my boat now please", intent="i7", client_id="c3", reviewer="")
+    assert join(first[0], other, settings=accepting).dataset == SEED
+    in_file = [review(n, "where is my parcel", intent="return", reviewer="", client_id=f"c{n}") for n in (1, 2)]
+    assert join(*in_file, settings=accepting).dataset == SEED
+
+
+def test_one_client_cannot_move_an_intent_however_often_it_is_wrong() -> None:
+    wrong = [review(n, f"where is parcel {n}", intent="return", client_id="c1", reviewer="") for n in range(500)]
+    joined = join(*wrong, settings=Settings(accept_corrections=True))
+    assert (joined.dataset, joined.rolling.examples, joined.bounded) == (SEED, (), 500)
 
 
 @pytest.mark.parametrize("reviewed_first", [True, False])

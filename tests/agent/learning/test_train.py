@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from agent.errors import TrainingError
-from agent.learning.fit import fit, remove_checkpoint
+from agent.learning.fit import fit, is_finished, remove_checkpoint
 from agent.learning.train import UNIFORM, Row, Step, TrainingRun, TrainingSet, TrainSettings
 from agent.model.adapters import AdapterConfig, Method
 from agent.model.backbone import Backbone
@@ -104,6 +104,57 @@ def test_distillation_keeps_the_query_near_the_frozen_vector(tiny: Backbone) -> 
     frozen = tiny.encode(TEXTS)
     cosines = [float((run.model.read(TEXTS).query.numpy() * frozen).sum(1).mean()) for run in (near, far)]  # type: ignore[union-attr]
     assert cosines[0] > cosines[1]
+
+
+def test_a_wrong_document_is_pushed_away(tiny: Backbone) -> None:
+    """Of one text the right document is known too, of the other nothing but the wrong one."""
+    documents = tiny.encode(["parcel order late", "card charged money", "where is the box"])
+    rows = [Row("where is my parcel", documents=(0,), wrong_documents=(2,)), Row("charged twice", wrong_documents=(1,))]
+
+    def cosines(wrong: bool) -> np.ndarray:
+        own = rows if wrong else [Row(r.text, documents=r.documents) for r in rows]
+        torch.manual_seed(0)
+        model = MultiTaskModel(tiny, ModelSpec({"query": HeadSpec("query")}, AdapterConfig("lora", rank=4)))
+        settings = TrainSettings(epochs=20, batch_size=2, learning_rate=5e-3, distillation=1.0)
+        run = TrainingRun(model, TrainingSet(own, tiny.encode([r.text for r in own]), documents), settings)
+        losses = [step.losses for step in run.train()]
+        assert all(np.isfinite(list(found.values())).all() for found in losses)
+        query = model.read([r.text for r in own]).query
+        assert query is not None
+        return query.numpy() @ documents.T  # type: ignore[no-any-return]
+
+    told, untold = cosines(True), cosines(False)
+    assert told[0, 0] - told[0, 2] > untold[0, 0] - untold[0, 2]
+    assert told[1, 1] < untold[1, 1]
+
+
+def test_a_text_all_of_whose_documents_are_wrong_teaches_nothing(tiny: Backbone) -> None:
+    documents = tiny.encode(["parcel order late"])
+    rows = [Row("charged twice", wrong_documents=(0,))]
+    model = MultiTaskModel(tiny, ModelSpec({"query": HeadSpec("query")}, AdapterConfig("lora", rank=4)))
+    run = TrainingRun(model, TrainingSet(rows, tiny.encode(["charged twice"]), documents), TrainSettings(epochs=1))
+    assert [set(step.losses) for step in run.train()] == [{"distillation"}]
+
+
+def test_a_run_whose_time_is_over_ends_with_the_best_so_far(tiny: Backbone, tmp_path: Path) -> None:
+    run = make_run(tiny, epochs=8)
+    seen: list[int] = []
+    history = fit(
+        run,
+        lambda: {"intent": 0.5},
+        checkpoint=tmp_path,
+        identity="x",
+        progress=lambda s: seen.append(s.number),
+        is_over=lambda: len(seen) == 4,
+    )
+    assert seen == [1, 2, 3, 4], "an epoch has three steps"
+    assert len(history) == 2
+    assert not is_finished(run, history)
+    whole = make_run(tiny, epochs=1)
+    assert is_finished(whole, fit(whole, lambda: {"intent": 0.5}))
+    stopped = make_run(tiny, epochs=8, patience=1)
+    scores = iter([0.9, 0.5])
+    assert is_finished(stopped, fit(stopped, lambda: {"intent": next(scores)}))
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(tiny: Backbone) -> None:

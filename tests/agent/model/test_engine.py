@@ -18,11 +18,12 @@ from tests.agent.model.test_multitask import make_model
 
 
 class Held(MultiTaskModel):
-    """Waits before every batch until it is let go; keeps the batches it saw."""
+    """Waits before every batch until it is let go; keeps the batches it saw and the threads that ran them."""
 
     gate: threading.Event
     entered: threading.Event
     seen: list[list[str]]
+    ran_by: list[str]
 
     def predict(
         self, texts: Sequence[str], head: str = "intent", *, tokens: Sequence[Tokens] | None = None
@@ -30,13 +31,14 @@ class Held(MultiTaskModel):
         self.entered.set()
         assert self.gate.wait(10)
         self.seen.append(list(texts))
+        self.ran_by.append(threading.current_thread().name)
         return super().predict(texts, head, tokens=tokens)
 
 
 def held(tiny: Backbone, version: str = "1") -> Any:
     model: Any = make_model(tiny)
     model.__class__ = Held
-    model.version, model.seen = version, []
+    model.version, model.seen, model.ran_by = version, [], []
     model.gate, model.entered = threading.Event(), threading.Event()
     model.gate.set()
     return model
@@ -55,6 +57,7 @@ def serve_held(engine: InferenceEngine, tiny: Backbone, version: str = "1") -> A
     model.gate.clear()
     model.entered.clear()
     model.seen.clear()
+    model.ran_by.clear()
     return model
 
 
@@ -75,6 +78,40 @@ def test_what_waits_becomes_one_batch_within_the_budget(engine: InferenceEngine,
     for future in [first, *rest]:
         future.result(10)
     assert model.seen == [["hello"], ["order", "parcel parcel", "boots"]]
+
+
+def test_a_caller_that_finds_the_engine_idle_runs_its_own_batch_and_others_wait_for_it(
+    engine: InferenceEngine, tiny: Backbone
+) -> None:
+    model = serve_held(engine, tiny)
+    with ThreadPoolExecutor(2, thread_name_prefix="caller") as pool:
+        first = pool.submit(engine.predict, "support", ["hello"])
+        assert model.entered.wait(10)
+        rest = [engine.submit("support", [text]) for text in ("order", "boots")]
+        engine.swap("support", new := held(tiny, "new"))
+        new.seen.clear()
+        new.ran_by.clear()
+        model.gate.set()
+        assert first.result(10)[0].model_version == "1"
+        assert [future.result(10)[0].model_version for future in rest] == ["new", "new"]
+    assert (model.seen, new.seen) == ([["hello"]], [["order", "boots"]])
+    assert model.ran_by[0].startswith("caller")
+    assert new.ran_by == ["engine"]
+
+
+def test_closing_waits_for_a_caller_that_runs_its_own_batch(tiny: Backbone) -> None:
+    engine = InferenceEngine()
+    model = serve_held(engine, tiny)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(engine.predict, "support", ["hello"])
+        assert model.entered.wait(10)
+        closed = pool.submit(engine.close)
+        model.gate.set()
+        closed.result(10)
+        assert engine.state().read == 1
+        assert first.result(10)[0].text == "hello"
+    with pytest.raises(BusyError):
+        engine.predict("support", ["hello"])
 
 
 def test_a_full_queue_refuses_and_recovers(engine: InferenceEngine, tiny: Backbone) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from agent.learning.calibrate import fit_intent
-from agent.model import exports, frozen, serving
+from agent.model import exports, frozen, scope, serving
 from agent.model.adapters import AdapterConfig
 from agent.model.backbone import Backbone
 from agent.model.export import AGREEMENT, ExportError, export_model
@@ -86,6 +86,16 @@ def test_they_agree_for_every_pooling(tmp_path: Path, pooling: str) -> None:
     backbone = Backbone.load(str(folder), "cpu")
     version = save_version(backbone, tmp_path)
     assert_alike(open_version(version, backbone).predict(TEXTS), load_model(version, backbone).predict(TEXTS))
+
+
+def test_examples_are_searched_once_for_vote_and_score(
+    tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_version(tiny, tmp_path)
+    model = open_version(folder, tiny)
+    assert model.scopes["intent"].features.size == 0  # with the default weights they do not count
+    monkeypatch.setattr(scope, "nearest", None)
+    assert_alike(model.predict(TEXTS[:1]), load_model(folder, tiny).predict(TEXTS[:1]))
 
 
 def test_word_embeddings_are_shared_unless_a_model_has_its_own(tiny: Backbone, tmp_path: Path) -> None:

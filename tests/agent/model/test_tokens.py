@@ -21,6 +21,12 @@ def test_ids_are_those_of_the_tokenizer_also_where_a_text_is_cut(tiny: Backbone)
     assert tiny.token_counts(texts) == [6, 2, 32]
 
 
+def test_a_word_is_what_the_vocabulary_has_as_one_piece(tiny: Backbone) -> None:
+    assert tiny.is_word("parcel")
+    assert not tiny.is_word("parcels")
+    assert not tiny.is_word("包")
+
+
 def test_unknown_share(tiny: Backbone) -> None:
     shares = [t.unknown_share for t in tiny.tokens(["where is my parcel", "我的包裹", "order 我", ""])]
     assert shares == [0, 1, 0.5, 0]

@@ -1,0 +1,230 @@
+"""The whole job of a retraining: collect, train, measure, judge, and promote what passed.
+
+It prints nothing. Whoever runs it, in a terminal, in the service's own process or from a timer, gets an ``Outcome`` in
+plain words.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from agent.apps import open_index
+from agent.audit import AuditLog
+from agent.config import Settings
+from agent.database import DataFile, now
+from agent.domain import Domain
+from agent.errors import ModelError, TrainingError
+from agent.jobs import Job, JobBook
+from agent.learning.fit import Progress, score
+from agent.learning.gate import GateSettings, Verdict, judge
+from agent.learning.registry import ModelRegistry
+from agent.learning.retrain import Recipe, Trained, save_trained, train_model
+from agent.learning.reviewed import ReviewedData
+from agent.model.backbone import Backbone
+from agent.model.storage import library_versions, load_model, read_manifest
+from agent.reviews import ReviewBook
+from agent.teach import dataset_of, documents_of, domain_of, learning_data, training_lock
+from agent.trial import measure_both, side_by_side
+from index.knowledge import KnowledgeIndex
+
+Start = Literal["best", "champion", "scratch"]
+STARTS: tuple[Start, ...] = ("best", "champion", "scratch")
+KIND = "retrain"
+REPORT = "comparison.json"
+"""In the folder ``reports/<version>``: the challenger beside the champion, with the verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a retraining."""
+
+    version: str | None
+    """The version that was made; None if there was nothing to do."""
+    verdict: Verdict | None
+    promoted: bool
+    reason: str
+    """One or more plain sentences."""
+
+
+def retrain(
+    settings: Settings,
+    app: str,
+    *,
+    auto: bool,
+    who: str,
+    start: Start = "best",
+    force: bool = False,
+    limit_s: float | None = None,
+    recipe: Recipe | None = None,
+    gate: GateSettings | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Train a challenger on the app's examples and reviews, and hold it against the champion.
+
+    It starts from the champion's adapter or from probes, or tries both and takes what the held-out examples prefer.
+    After ``limit_s`` seconds the training ends with the best so far. Ctrl-C and a kill lose nothing: the next call goes
+    on where it stopped. ``auto`` promotes what passed the gate, as long as the champion is still the one that it was
+    held against. With fewer new reviews than ``settings.fewest_reviews`` nothing is done unless ``force``.
+
+    Raises UnknownAppError, DomainError, TrainingError, StoreError, LockedError if the app is being trained, and
+    ModelError if it has no champion.
+    """
+    domain = domain_of(settings, app)
+    registry = ModelRegistry(settings.data, app)
+    torch.set_num_threads(settings.threads)
+    with closing(DataFile.open(settings.data)) as file, closing(training_lock(registry)):
+        champion = registry.champion()
+        if champion is None:
+            raise ModelError(f"App '{app}' has no trained model to improve on. Run: switchboard train {app}")
+        book, began = JobBook(file), now()
+        fresh = count_new(file, app, book.last(app, KIND))
+        if fresh < settings.fewest_reviews and not force:
+            return Outcome(
+                None,
+                None,
+                False,
+                f"Too little is new: {fresh} reviews since the last retraining, {settings.fewest_reviews} are needed. "
+                "Nothing was done.",
+            )
+        backbone = Backbone.load(settings.backbone, settings.device)
+        index = open_index(domain, settings.data, backbone)
+        learned = learning_data(domain, index, file, settings)
+        run = _Run(settings, domain, registry, backbone, index, learned, champion)
+        chosen = recipe or Recipe()
+        record = run.record(chosen, start, limit_s) | {"until": began, "new_reviews": fresh}
+        job = book.begin(app, KIND, who, record, champion.name)
+        try:
+            trained = run.train(chosen, start, limit_s, progress)
+            folder = save_trained(registry, trained, learned.dataset)
+            AuditLog(file).write(who, "train", app, version=folder.name, base=trained.base, job=job)
+            outcome = run.judge(folder, gate, auto, who)
+            move = "promote" if outcome.promoted else None if outcome.verdict and outcome.verdict.passed else "refuse"
+            if move:
+                AuditLog(file).write(who, move, app, version=folder.name, before=champion.name, why=outcome.reason)
+            registry.sweep(settings.keep_versions)
+        except KeyboardInterrupt:
+            book.end(job, "stopped", "It was stopped; the next run goes on where it was.")
+            raise
+        except BaseException as error:
+            book.end(job, "failed", str(error))
+            raise
+        verdict = outcome.verdict.to_dict() if outcome.verdict else None
+        book.end(job, "done", outcome.reason, version=outcome.version, verdict=verdict)
+        return outcome
+
+
+def count_new(file: DataFile, app: str, last: Job | None) -> int:
+    """Reviews of an app that came after a job had collected what it learned from, skipped ones not counted."""
+    since = last.recipe["until"] if last else None
+    return sum(review.verdict != "skipped" for review in ReviewBook(file).reviews(app, since))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One retraining with all that it works on."""
+
+    settings: Settings
+    domain: Domain
+    registry: ModelRegistry
+    backbone: Backbone
+    index: KnowledgeIndex
+    learned: ReviewedData
+    champion: Path
+
+    def record(self, recipe: Recipe, start: Start, limit_s: float | None) -> dict[str, Any]:
+        """What is needed to repeat it, ready for JSON."""
+        return {
+            "recipe": dataclasses.asdict(recipe),
+            "start": start,
+            "limit_s": limit_s,
+            "seed": recipe.settings.seed,
+            "data": self.learned.dataset.hash(),
+            "examples": len(self.learned.dataset.examples),
+            "reviewed": self.learned.reviewed,
+            "intents": list(self.domain.intents),
+            "backbone": self.backbone.hash,
+            "threads": self.settings.threads,
+            "device": str(self.backbone.device),
+            "libraries": library_versions(),
+        }
+
+    def train(self, recipe: Recipe, start: Start, limit_s: float | None, progress: Progress | None) -> Trained:
+        """The candidate that the held-out examples prefer; of two that are level the champion's."""
+        end = None if limit_s is None else time.monotonic() + limit_s
+
+        def is_over() -> bool:
+            return end is not None and time.monotonic() >= end
+
+        def candidate(base: Path | None) -> Trained:
+            chosen = recipe if base is None else recipe.continued(load_model(base, self.backbone).spec.adapter)
+            return train_model(
+                self.registry,
+                self.backbone,
+                self.learned.dataset,
+                list(self.domain.intents),
+                documents_of(self.index),
+                chosen,
+                progress,
+                base=base,
+                wrong=self.learned.wrong_pairs,
+                is_over=is_over,
+            )
+
+        adapted = read_manifest(self.champion)["adapter"]["method"] != "none"
+        if start == "champion" and not adapted:
+            raise TrainingError(
+                f"Version {self.champion.name} has no adapter to go on with: it was made of probes. Use --from scratch."
+            )
+        candidates = []
+        if start != "scratch" and adapted:
+            candidates.append(candidate(self.champion))
+        # With no time left a second candidate would be no more than its probes.
+        if start == "scratch" or not candidates or (start == "best" and not is_over()):
+            candidates.append(candidate(None))
+        return max(candidates, key=lambda trained: score(trained.best))
+
+    def judge(self, folder: Path, gate: GateSettings | None, auto: bool, who: str) -> Outcome:
+        """Hold the new version against the champion, keep the report, move the aliases."""
+        name = folder.name
+        self.registry.set_challenger(name)
+        frozen = dataset_of(self.domain, self.index, self.domain.folder / "test")
+        champion, challenger = measure_both(
+            self.champion,
+            folder,
+            self.backbone,
+            frozen,
+            self.learned.rolling,
+            self.domain.intents,
+            documents_of(self.index),
+        )
+        verdict = judge(champion, challenger, gate)
+        report = self.registry.folder / "reports" / name
+        report.mkdir(parents=True, exist_ok=True)
+        shown = side_by_side(champion, challenger) | {"verdict": verdict.to_dict()}
+        (report / REPORT).write_text(json.dumps(shown, indent=1) + "\n", encoding="utf-8")
+        (report / "report.json").write_text(
+            json.dumps(challenger.frozen.report.to_dict(), indent=1) + "\n", encoding="utf-8"
+        )
+        if not verdict.passed:
+            why = " ".join(verdict.reasons)
+            return Outcome(name, verdict, False, f"Version {name} was refused; {self.champion.name} goes on. {why}")
+        if not auto:
+            reason = (
+                f"Version {name} passed the gate and waits: switchboard promote {self.domain.name} {name} --why ..."
+            )
+            return Outcome(name, verdict, False, reason)
+        why = f"It passed the gate. {verdict.reasons[0]}"
+        if self.registry.follow(self.champion, name, who=who, why=why):
+            return Outcome(
+                name, verdict, True, f"Version {name} is in service in the place of {self.champion.name}. {why}"
+            )
+        reason = f"Version {name} passed the gate, but {self.champion.name} is not the champion any more: it waits."
+        return Outcome(name, verdict, False, reason)

@@ -1,0 +1,211 @@
+/* What all tabs of the console share. A tab's script draws into #main and uses ``Console``; it writes no HTML of its own
+   out of text, so that nothing a customer writes can become a part of the page.
+
+   <body data-facts>   JSON: words, user {name, role}, apps [{name, title}] (see ui/console/shell.py) */
+"use strict";
+const Console = (() => {
+  const $ = (selector, within = document) => within.querySelector(selector);
+  const { words, user, apps } = JSON.parse(document.body.dataset.facts);
+  const root = document.documentElement;
+  const YEAR = 365 * 24 * 3600;
+  const TOLD_MS = 6000;
+  const CLOCK = { hour: "2-digit", minute: "2-digit", hour12: false };
+  // Whether the person did something since the last request: a page that only asks by itself keeps no session alive.
+  let active = true;
+
+  class Problem extends Error {
+    constructor(status, { code, message, remedy }, seconds) {
+      const known = words[`problem_${code}`]?.replace("{seconds}", seconds);
+      super(known ?? `${message} ${remedy}`);
+      Object.assign(this, { status, code });
+    }
+  }
+
+  /* Ask the server: the JSON of /console/api/<path>, null for an empty answer. ``byItself``: no person asked for it.
+     Throws a Problem, whose message can be shown; a session that has ended leads to the sign-in page. */
+  async function api(path, { method = "GET", body, byItself = false } = {}) {
+    const headers = { "X-Switchboard": byItself && !active ? "poll" : "console" };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    active = false;
+    const response = await fetch(`/console/api/${path}`, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    if (response.ok) return response.status === 204 ? null : response.json();
+    if (response.status === 401 && user) location.reload();
+    const { error } = await response.json();
+    throw new Problem(response.status, error, response.headers.get("Retry-After"));
+  }
+
+  /* An element: h("button.primary", { type: "button", onclick: act }, "Take over"). Attributes that are null or false
+     are left out; children are elements, texts, or null for none. */
+  function h(what, attributes = {}, ...children) {
+    const [tag, ...classes] = what.split(".");
+    const element = document.createElement(tag);
+    if (classes.length > 0) element.className = classes.join(" ");
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value === null || value === undefined || value === false) continue;
+      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+      else element.setAttribute(name, value === true ? "" : value);
+    }
+    element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+    return element;
+  }
+
+  /* HTML that the server has cleaned (see ui/markup.py), as nodes. */
+  function cleaned(html) {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    return template.content;
+  }
+
+  /* Put ``make(item)`` for each item into ``list``; an element whose item has not changed stays, with its focus.
+     ``key(item)`` tells items apart. */
+  function fill(list, items, key, make) {
+    const there = new Map([...list.children].map((element) => [element.dataset.key, element]));
+    const wanted = items.map((item) => {
+      const state = JSON.stringify(item);
+      const old = there.get(String(key(item)));
+      if (old?.dataset.state === state) return old;
+      const made = make(item);
+      made.dataset.key = key(item);
+      made.dataset.state = state;
+      return made;
+    });
+    if (wanted.length === list.children.length && wanted.every((element, at) => element === list.children[at])) return;
+    const focused = document.activeElement.closest?.("[data-key]")?.dataset.key;
+    const within = list.contains(document.activeElement);
+    list.replaceChildren(...wanted);
+    if (within && focused !== undefined) {
+      const again = wanted.find((element) => element.dataset.key === focused);
+      (again?.matches("button, a") ? again : again?.querySelector("button, a"))?.focus();
+    }
+  }
+
+  /* Call ``work`` now and then every ``ms``, more seldom while the page is hidden; one call at a time. A failure is told
+     and tried again. Returns a function that calls it once more as soon as a call under way is over. */
+  function every(ms, work) {
+    let timer = 0;
+    let running = null;
+    let lost = false;
+    async function once() {
+      clearTimeout(timer);
+      try {
+        await work();
+        if (lost) tell("");
+        lost = false;
+      } catch (error) {
+        lost = true;
+        tell(error instanceof Problem ? error.message : words.lost);
+      }
+      running = null;
+      timer = setTimeout(now, document.hidden ? 4 * ms : ms);
+    }
+    const now = () => (running ??= once());
+    document.addEventListener("visibilitychange", () => document.hidden || now());
+    now();
+    return async () => {
+      await running;
+      return now();
+    };
+  }
+
+  /* Say something to the person, also by screen reader; it goes away by itself. */
+  let silence = 0;
+  function tell(text) {
+    $("#told").textContent = text;
+    clearTimeout(silence);
+    if (text) silence = setTimeout(() => ($("#told").textContent = ""), TOLD_MS);
+  }
+
+  /* Do what a person asked for; a refusal is told. True if it went through. */
+  async function attempt(work) {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      tell(error instanceof Problem ? error.message : words.lost);
+      return false;
+    }
+  }
+
+  /* Single keys as shortcuts: keys({ j: next }). They rest while something is typed or a modifier is held. */
+  function keys(acts) {
+    document.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
+      if (event.target.closest("input, textarea, select, dialog")) return;
+      const act = acts[event.key];
+      if (!act) return;
+      event.preventDefault();
+      act(event);
+    });
+  }
+
+  /* How long ago, in the person's language: "3 min". */
+  function since(iso) {
+    const seconds = Math.max(0, (Date.now() - Date.parse(iso)) / 1000);
+    const steps = [
+      [86400, "day"],
+      [3600, "hour"],
+      [60, "minute"],
+      [1, "second"],
+    ];
+    const [size, unit] = steps.find(([size]) => seconds >= size) ?? [1, "second"];
+    const style = { style: "unit", unit, unitDisplay: "short" };
+    return new Intl.NumberFormat(words.tag, style).format(Math.floor(seconds / size));
+  }
+
+  /* A time of day, with the day if that is not today. */
+  function moment(iso) {
+    const date = new Date(iso);
+    const today = date.toDateString() === new Date().toDateString();
+    const day = today ? {} : { day: "numeric", month: "short" };
+    const text = new Intl.DateTimeFormat(words.tag, { ...day, ...CLOCK }).format(date);
+    return h("time", { datetime: iso }, text);
+  }
+
+  /* A count beside a tab's title, and in the window's. */
+  function count(tab, number) {
+    const place = $(`#bar [data-tab="${tab}"] .count`);
+    place.textContent = number;
+    place.hidden = number === 0;
+    document.title = document.title.replace(/^(\(\d+\) )?/, number > 0 ? `(${number}) ` : "");
+  }
+
+  // The frame
+
+  function choose(button) {
+    const { cookie, value } = button.dataset;
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `${cookie}=${value}; Path=/; Max-Age=${YEAR}; SameSite=Lax${secure}`;
+    for (const other of button.parentElement.children) other.setAttribute("aria-pressed", String(other === button));
+    // The server writes in the language of the cookie; colours need no new page.
+    if (cookie === "switchboard_language") location.reload();
+    else if (value === "auto") delete root.dataset.theme;
+    else root.dataset.theme = value;
+  }
+
+  async function signOut() {
+    if (await attempt(() => api("sign-out", { method: "POST" }))) location.assign("/console");
+  }
+
+  document.addEventListener("click", (event) => {
+    const account = $("#bar .account[open]");
+    if (account && !account.contains(event.target)) account.open = false;
+    const choice = event.target.closest("[data-cookie]");
+    if (choice) choose(choice);
+    if (event.target.closest(".sign-out")) signOut();
+  });
+  document.addEventListener("keydown", (event) => {
+    const account = $("#bar .account[open]");
+    if (event.key !== "Escape" || !account) return;
+    account.open = false;
+    $("summary", account).focus();
+  });
+  for (const kind of ["pointerdown", "pointermove", "keydown"]) {
+    document.addEventListener(kind, () => (active = true), { passive: true });
+  }
+
+  return { $, words, user, apps, Problem, api, h, cleaned, fill, every, tell, attempt, keys, since, moment, count };
+})();
