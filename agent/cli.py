@@ -15,11 +15,13 @@ import typer
 from rich.table import Table
 
 from agent.commands import models, privacy, review, users
+from agent.commands.of_apps import WithApps
 from agent.commands.options import AppName, AsJson, Config, Data, err, out, settings_of
 from agent.errors import DomainError, SwitchboardError, UnknownAppError
 
 app = typer.Typer(
     name="switchboard",
+    cls=WithApps,
     help="Chat agents for domain apps: one small model, grounded answers, feedback that teaches.",
     no_args_is_help=True,
     add_completion=False,

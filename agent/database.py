@@ -2,7 +2,7 @@
 
 One connection, one lock: every call is short, and SQLite takes one writer at a time in any case. Other processes
 (a terminal command beside the server) may open the same file. What stands in the tables is the affair of the
-modules that are given a ``DataFile``: ``agent.store`` and those beside it.
+modules that are given a ``DataFile``: ``agent.store`` and those beside it, and an app that keeps a file of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlite_utils import Database
+from sqlite_utils import Database, Migrations
 
 from agent.errors import BadInputError, DiskFullError, StoreError
 from agent.migrations import migrations, unknown
@@ -39,16 +39,16 @@ class DataFile:
     Every method may raise StoreError, or DiskFullError if the disk takes no more; nothing is half-written then.
     """
 
-    def __init__(self, folder: Path, db: Database) -> None:
+    def __init__(self, path: Path, db: Database) -> None:
         """Wrap an open database; use ``DataFile.open``."""
-        self.folder = folder
-        self.path = folder / FILE_NAME
+        self.folder = path.parent
+        self.path = path
         self._db = db
         self._mutex = threading.RLock()
 
     @classmethod
-    def open(cls, folder: Path) -> DataFile:
-        """Open the folder's database, making both if needed, and bring its schema up to date.
+    def open(cls, folder: Path, name: str = FILE_NAME, steps: Migrations = migrations) -> DataFile:
+        """Open the folder's database ``name``, making both if needed, and bring its schema up to date by ``steps``.
 
         Raises StoreError if the folder cannot be used, or if the file is damaged or from a newer release.
         """
@@ -57,7 +57,7 @@ class DataFile:
                 f"SQLite {sqlite3.sqlite_version} can damage a database; "
                 f"{'.'.join(map(str, SAFE_SQLITE))} or later is needed. Install pysqlite3 0.6.1 or later."
             )
-        path = folder / FILE_NAME
+        path = folder / name
         try:
             # Conversations are personal: what we make is for our own account alone.
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,26 +67,26 @@ class DataFile:
         with _translated(path):
             connection = sqlite3.connect(str(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             try:
-                file = cls(folder, Database(connection))
+                file = cls(path, Database(connection))
                 connection.row_factory = sqlite3.Row
                 _use_write_ahead_log(connection)
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA foreign_keys = ON")
                 # What is deleted or overwritten becomes zeros in the file, not free space with the old text in it.
                 connection.execute("PRAGMA secure_delete = ON")
-                file._migrate()
+                file._migrate(steps)
             except BaseException:
                 connection.close()
                 raise
         return file
 
-    def _migrate(self) -> None:
-        newer = unknown(self._db)
+    def _migrate(self, steps: Migrations) -> None:
+        newer = unknown(self._db, steps)
         if newer:
             raise StoreError(f"{self.path} was written by a newer release ({', '.join(newer)}). Update Switchboard.")
-        if migrations.pending(self._db):
+        if steps.pending(self._db):
             with self.transaction():
-                migrations.apply(self._db)
+                steps.apply(self._db)
 
     def close(self) -> None:
         with self._mutex:

@@ -10,11 +10,11 @@ from sqlite_utils import Database, Migrations
 migrations = Migrations("switchboard")
 
 
-def unknown(db: Database) -> list[str]:
+def unknown(db: Database, steps: Migrations = migrations) -> list[str]:
     """Steps that this database has and this release does not know: a newer release wrote it."""
     with Database(memory=True) as blank:
-        known = {step.name for step in migrations.pending(blank)}
-    return sorted({step.name for step in migrations.applied(db)} - known)
+        known = {step.name for step in steps.pending(blank)}
+    return sorted({step.name for step in steps.applied(db)} - known)
 
 
 @migrations()

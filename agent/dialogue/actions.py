@@ -10,15 +10,13 @@ many threads at once, and should be safe to repeat: the turn may fail to be stor
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from agent.app_code import load_part
 from agent.errors import ActionError, DomainError
 from agent.types import QuickReply, SentimentLabel
 
@@ -103,27 +101,13 @@ class Actions(Mapping[str, Action]):
 
 
 def load_actions(folder: Path) -> Actions:
-    """The actions in ``folder/actions.py``, none if there is no such file. Runs the file.
+    """The actions in ``folder/actions.py``, none if there is no such file. Runs it and what it imports anew.
 
     Raises DomainError if it cannot be imported or registers a name twice.
     """
-    path = folder / "actions.py"
-    if not path.is_file():
+    module = load_part(folder, "actions", again=True)
+    if module is None:
         return Actions(folder.name, {})
-    # Two apps of one name in two folders must not share a module.
-    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    name = f"switchboard_app_{re.sub(r'[^0-9a-zA-Z]', '_', folder.name)}_{place}"
-    # As a package, so that ``from .orders import find`` reaches the files beside it.
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(folder)])
-    if spec is None or spec.loader is None:
-        raise DomainError(folder.name, [f"actions.py: {path} cannot be imported."])
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while it loads
-    try:
-        spec.loader.exec_module(module)
-    except (ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError) as error:
-        del sys.modules[name]
-        raise DomainError(folder.name, [f"actions.py: cannot be imported: {type(error).__name__}: {error}"]) from error
     found: dict[str, Action] = {}
     for value in vars(module).values():
         tagged = getattr(value, _TAG, None)

@@ -1,0 +1,123 @@
+"""The tables of ``items.db`` as numbered steps. Append only: a step that has been released never changes."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+steps = Migrations("finance")
+
+
+@steps()
+def m001_items(db: Database) -> None:
+    """What was read, from where, and what could not be.
+
+    Times are UTC in ISO 8601 to the second, so that they sort as texts.
+    """
+    db.execute(
+        """
+        CREATE TABLE ingests (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            sha256 TEXT NOT NULL UNIQUE,
+            rows INTEGER NOT NULL DEFAULT 0,
+            items INTEGER NOT NULL DEFAULT 0,
+            known INTEGER NOT NULL DEFAULT 0,
+            done INTEGER NOT NULL DEFAULT 0 CHECK (done IN (0, 1)),
+            error TEXT NOT NULL DEFAULT '',
+            began_at TEXT NOT NULL
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE rejects (
+            ingest INTEGER NOT NULL REFERENCES ingests (id),
+            row INTEGER NOT NULL,
+            reason TEXT NOT NULL,
+            content TEXT NOT NULL,
+            PRIMARY KEY (ingest, row)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE sources (
+            source TEXT PRIMARY KEY,
+            kind TEXT NOT NULL,
+            weight REAL NOT NULL CHECK (weight BETWEEN 0 AND 1)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE items (
+            id INTEGER PRIMARY KEY,
+            key TEXT NOT NULL UNIQUE,
+            ingest INTEGER NOT NULL REFERENCES ingests (id),
+            published TEXT NOT NULL,
+            source TEXT NOT NULL,
+            url TEXT NOT NULL,
+            text TEXT NOT NULL,
+            repost_of INTEGER REFERENCES items (id)
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX items_by_source ON items (source)")
+    # Which items' shingles fall together in a band of their signatures; see ``reposts``.
+    db.execute(
+        """
+        CREATE TABLE bands (
+            band INTEGER NOT NULL,
+            published TEXT NOT NULL,
+            item INTEGER NOT NULL REFERENCES items (id),
+            PRIMARY KEY (band, published, item)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+@steps()
+def m002_mentions_and_days(db: Database) -> None:
+    """What each item says of each company, and the sums of a company's day, which queries read.
+
+    ``day`` is that of publication in UTC; ``session`` the trading day for which it counts. In ``days`` the column
+    ``session`` says which of the two ``day`` is.
+    """
+    db.execute(
+        """
+        CREATE TABLE mentions (
+            item INTEGER NOT NULL REFERENCES items (id),
+            ticker TEXT NOT NULL,
+            day TEXT NOT NULL,
+            session TEXT NOT NULL,
+            negative REAL NOT NULL,
+            neutral REAL NOT NULL,
+            positive REAL NOT NULL,
+            confidence REAL NOT NULL,
+            weight REAL NOT NULL,
+            passage TEXT NOT NULL,
+            PRIMARY KEY (item, ticker)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute("CREATE INDEX mentions_by_day ON mentions (ticker, day)")
+    db.execute("CREATE INDEX mentions_by_session ON mentions (ticker, session)")
+    db.execute(
+        """
+        CREATE TABLE days (
+            session INTEGER NOT NULL CHECK (session IN (0, 1)),
+            ticker TEXT NOT NULL,
+            day TEXT NOT NULL,
+            n INTEGER NOT NULL,
+            stories INTEGER NOT NULL,
+            weight_sum REAL NOT NULL,
+            weight_sq_sum REAL NOT NULL,
+            score_sum REAL NOT NULL,
+            score_sq_sum REAL NOT NULL,
+            negative INTEGER NOT NULL,
+            neutral INTEGER NOT NULL,
+            positive INTEGER NOT NULL,
+            PRIMARY KEY (session, ticker, day)
+        ) STRICT, WITHOUT ROWID
+        """
+    )

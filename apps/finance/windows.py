@@ -1,0 +1,102 @@
+"""What a text says of each of its companies: the words to be scored for one of them.
+
+A text is cut at sentence ends, commas and words such as "while" or "but". A clause belongs to the company that it
+names; one that names none goes on about the last that was named. Where one clause names several, it is cut between
+them. In the words that are left, the company in question is called "the company" and others "a rival", so that the
+model need not know any name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from .mentions import Mention
+
+_CUT = re.compile(
+    r"(?<=[.!?;])\s+|\s+[-–—]+\s+|[;:]\s+|,\s+|\s+(?=\()|"
+    r"\s+(?=(?:while|whereas|but|although|though|unlike|as|yet|after|because|whose|which|leaving|and|or|so|until)\b)",
+    re.IGNORECASE,
+)
+# Where a clause with two companies is cut: before what leads to the second.
+_TURN = re.compile(
+    r"\s(?=(?:from|over|than|against|past|at the expense of|to|into|for|in favou?r of|with|by|off|and|on|of|behind|"
+    r"that|where|when|if)\s)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The words that are scored for one company, as they stand in the text and as the model reads them."""
+
+    ticker: str
+    words: str
+    reads: str
+
+
+def passages(text: str, mentions: Sequence[Mention], given: Sequence[str] = ()) -> list[Passage]:
+    """A passage of each company that is mentioned or ``given``, in the order of the text.
+
+    A single company has the whole text, and so has one that is given without being named.
+    """
+    tickers = list(dict.fromkeys(mention.ticker for mention in mentions))
+    found = []
+    for ticker in tickers:
+        own = clauses_of(text, mentions, ticker) if len(tickers) > 1 else [(0, len(text))]
+        words = " ".join(text[start:end].strip() for start, end in own)
+        reads = " ".join(_read(text, start, end, mentions, ticker) for start, end in own)
+        found.append(Passage(ticker, words, reads))
+    return found + [Passage(ticker, text, text) for ticker in given if ticker not in tickers]
+
+
+def clauses_of(text: str, mentions: Sequence[Mention], ticker: str) -> list[tuple[int, int]]:
+    """The parts of a text that belong to one of its companies, as places, in order."""
+    found: list[tuple[int, int]] = []
+    waiting: list[tuple[int, int]] = []
+    last: str | None = None
+    for start, end in _clauses(text, mentions):
+        owner = next((m.ticker for m in mentions if start <= m.start < end), None)
+        if owner is None and last is None:
+            # Before the first name: it leads up to it.
+            waiting.append((start, end))
+            continue
+        last = owner or last
+        if last == ticker:
+            found += [*waiting, (start, end)]
+        waiting = []
+    return found
+
+
+def _clauses(text: str, mentions: Sequence[Mention]) -> list[tuple[int, int]]:
+    """The clauses with no more than one company each."""
+    inside = [(m.start, m.end) for m in mentions]
+    cuts = [m.end() for m in _CUT.finditer(text) if not any(a < m.end() < b for a, b in inside)]
+    edges = [0, *cuts, len(text)]
+    found: list[tuple[int, int]] = []
+    for start, end in pairwise(edges):
+        own = [m for m in mentions if start <= m.start < end]
+        for this, following in pairwise(own):
+            if this.ticker == following.ticker:
+                continue
+            turns = [m.start() for m in _TURN.finditer(text, this.end, following.start)]
+            between = turns[-1] if turns else (this.end + following.start) // 2
+            # Never within a word.
+            cut = text.find(" ", between, following.start)
+            cut = following.start if cut < 0 else cut
+            found.append((start, cut))
+            start = cut
+        found.append((start, end))
+    return [(start, end) for start, end in found if text[start:end].strip()]
+
+
+def _read(text: str, start: int, end: int, mentions: Sequence[Mention], ticker: str) -> str:
+    """The part of a text with its companies called by their parts."""
+    pieces, place = [], start
+    for mention in mentions:
+        if start <= mention.start and mention.end <= end:
+            pieces += [text[place : mention.start], "the company" if mention.ticker == ticker else "a rival"]
+            place = mention.end
+    return "".join([*pieces, text[place:end]]).strip()
