@@ -60,9 +60,11 @@
     for (const button of segments.children) button.setAttribute("aria-pressed", String(button.dataset.section === section));
     $('[data-section="disputed"] span', segments).textContent = found?.disputed ? ` ${found.disputed}` : "";
     means.textContent = words[`means_${section}`];
-    state.textContent = found === null || (found.working && all.length === 0) ? words.working : "";
+    const none = found !== null && !found.working && all.length === 0;
+    state.textContent = none ? words[`none_${section}`] : all.length === 0 ? words.working : "";
+    state.classList.toggle("none", none);
     drawDay();
-    if (!open) panel.replaceChildren(found && !found.working && all.length === 0 ? nothing() : "");
+    if (!open) panel.replaceChildren(none ? nothing() : "");
   }
 
   const nothing = () => h("div.empty", {}, h("strong", {}, words[`none_${section}`]), h("span", {}, words.none_means));

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from agent.desk import Listed, Opened, Section
+from agent.errors import UnknownAppError
 from agent.learning.decisions import Decision
 from agent.learning.groups import MOST
 from agent.learning.queue import Item
@@ -99,8 +100,9 @@ def routes(agent: ReviewAgent) -> APIRouter:
     @router.get("/review/intents")
     def intents(app: str, user: Operator) -> list[dict[str, str]]:
         """Those that the app declares, by their titles."""
-        declared = agent.domains[app].intents if app in agent.domains else {}
-        return [{"name": name, "title": intent.title} for name, intent in declared.items()]
+        if app not in agent.domains:
+            raise UnknownAppError(app, list(agent.domains))
+        return [{"name": name, "title": intent.title} for name, intent in agent.domains[app].intents.items()]
 
     @router.get("/review/passages")
     def passages(app: str, query: Annotated[str, Query(max_length=500)], user: Operator) -> list[dict[str, Any]]:
