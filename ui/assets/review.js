@@ -18,7 +18,7 @@
   let kept = []; // entries that stay though the server has them no more: undone, or noted and still open
   let notes = [];
   const decided = new Set();
-  const done = []; // what this page did: { app, section, entry, note, saved: promise of review ids }
+  let done = []; // what this page did: { app, section, entry, note, saved: promise of review ids }
   let uncounted = []; // what the server's count may not have yet: { count, known }
   let opened = new Map(); // of a reply's id, the promise of its conversation
 
@@ -104,7 +104,7 @@
   function drawCase() {
     const entry = open;
     const chips = h("p.notes", {}, notes.map((note) => h("span.badge.good", {}, `${words.noted}: ${note}`)));
-    const context = h("div.context", {});
+    const context = h("div.context", { role: "region", "aria-label": words.conversation, tabindex: "0" });
     const reasons = (entry.reasons ?? []).map((reason) => h("li", {}, reason));
     panel.replaceChildren(
       h(
@@ -128,9 +128,9 @@
         ),
       ),
     );
-    if (entry.typical) context.append(h("h3.label", {}, words.typical), h("ul.typical", {}, entry.typical.map((text) => h("li", {}, text))));
+    if (entry.typical) context.append(h("div.heard", {}, h("h3.label", {}, words.typical), h("ul.typical", {}, entry.typical.map((text) => h("li", {}, text)))));
     if (entry.message_ids?.length === 1) fillContext(entry, context);
-    else if (entry.reviews) context.append(...ReviewCase.earlier(entry.reviews));
+    else if (entry.reviews) context.append(h("div.heard", {}, ReviewCase.earlier(entry.reviews)));
   }
 
   async function fillContext(entry, context) {
@@ -138,7 +138,8 @@
       const told = await conversationOf(entry);
       if (open?.key !== entry.key) return;
       const { conversation, judged, earlier, reading } = ReviewCase;
-      context.replaceChildren(...conversation(told), ...judged(told.feedback), ...earlier(told.reviews), ...reading(told));
+      const heard = h("div.heard", {}, conversation(told), judged(told.feedback), earlier(told.reviews));
+      context.replaceChildren(heard, h("div.read", {}, reading(told)));
     } catch (error) {
       if (!(error instanceof Problem)) tell(words.lost);
       else if (error.status !== 404) tell(error.message);
@@ -210,7 +211,7 @@
     const counted = { count: body.message_ids?.length ?? 1, known: false };
     uncounted.push(counted);
     const saved = api("review", { method: "POST", body }).finally(() => (counted.known = true));
-    saved.catch(() => uncounted.splice(uncounted.indexOf(counted), 1));
+    saved.catch(() => (uncounted = uncounted.filter((one) => one !== counted)));
     return saved;
   }
 
@@ -221,7 +222,7 @@
     done.push(place);
     leave(entry);
     if (!(await attempt(() => place.saved))) {
-      done.splice(done.indexOf(place), 1);
+      done = done.filter((one) => one !== place);
       if (place.app === app && place.section === section) {
         back(entry);
         draw();
@@ -243,7 +244,7 @@
     drawCase();
     panel.focus({ preventScroll: true });
     if (await attempt(() => place.saved)) return;
-    done.splice(done.indexOf(place), 1);
+    done = done.filter((one) => one !== place);
     if (open?.key !== entry.key) return;
     notes.splice(notes.indexOf(text), 1);
     drawCase();
@@ -258,8 +259,10 @@
       back(last.entry);
       show(last.entry);
     }
+    // What was refused is told, and back already.
+    const reviews = await last.saved.catch(() => null);
+    if (reviews === null) return;
     const gone = await attempt(async () => {
-      const reviews = await last.saved;
       await api("review/undo", { method: "POST", body: { app: last.app, reviews } });
       uncounted.push({ count: -reviews.length, known: true });
     });
