@@ -2,8 +2,8 @@
    shown without waiting; what the server refuses is told and comes back. App and section stand in the address. */
 "use strict";
 (() => {
-  const { $, words, user, apps, Problem, api, h, fill, every, tell, attempt, keys, pick, moment } = Console;
-  const { said, titleOf, sayOf, choices, confirmed } = ReviewCase;
+  const { $, words, user, apps, Problem, api, h, fill, every, tell, attempt, keys, pick } = Console;
+  const { said, titleOf, choices, confirmed } = ReviewCase;
   const POLL_MS = 4000;
   const SECTIONS = ["queue", "wishes", "labels", "disputed"];
   // Entries after the open one whose conversations are fetched before they are asked for.
@@ -64,10 +64,9 @@
     state.textContent = none ? words[`none_${section}`] : all.length === 0 ? words.working : "";
     state.classList.toggle("none", none);
     drawDay();
+    const nothing = () => h("div.empty", {}, h("strong", {}, words[`none_${section}`]), h("span", {}, words.none_means));
     if (!open) panel.replaceChildren(none ? nothing() : "");
   }
-
-  const nothing = () => h("div.empty", {}, h("strong", {}, words[`none_${section}`]), h("span", {}, words.none_means));
 
   function drawDay() {
     if (!found) return;
@@ -76,8 +75,7 @@
     if (mine > 0 || counts.has(user.name)) counts.set(user.name, mine);
     total.textContent = [...counts.values()].reduce((sum, one) => sum + one, 0);
     each.textContent = [...counts].map(([name, number]) => `${name} ${number}`).join(", ");
-    const line = (review) => h("li", {}, h("span", {}, review.text), h("span.quiet", {}, `${review.reviewer}: ${sayOf(review)}, `, moment(review.created_at)));
-    fill(recent, found.recent, (review) => review.id, line);
+    fill(recent, found.recent, (review) => review.id, ReviewCase.done);
   }
 
   // The open entry
@@ -86,7 +84,7 @@
     const act = (key, label, work, kind = "secondary") => h(`button.${kind}`, { type: "button", onclick: work }, label, h("kbd", {}, key));
     const confirm = confirmed(entry);
     const several = section === "wishes";
-    const about = section === "queue" || section === "disputed";
+    const about = entry.message_ids?.length === 1;
     return h(
       "div.actions",
       {},
@@ -121,7 +119,7 @@
           "aside",
           { "aria-label": words.decision },
           reasons.length > 0 ? [h("h3.label", {}, words.reasons), h("ul.reasons", { lang: "en" }, reasons)] : null,
-          choices(entry).length > 0 ? h("h3.label", {}, words.guesses) : null,
+          choices(entry).length > 0 ? h("h3.label", {}, entry.kind === "queue" ? words.guesses : words.decision) : null,
           h("div.choices", {}, choices(entry).map((choice, at) => ReviewCase.choiceButton(choice, at, () => choose(at)))),
           chips,
           actions(entry),
@@ -284,9 +282,7 @@
     if (choice) decide({ verdict: choice.verdict, intent: choice.intent });
   }
 
-  function outOfScope() {
-    if (open) decide({ verdict: "out_of_scope" });
-  }
+  const outOfScope = () => open && decide({ verdict: "out_of_scope" });
 
   function skip() {
     // A dispute is not settled by one more who does not know.
@@ -348,6 +344,7 @@
     section = part;
     found = null;
     kept = [];
+    uncounted = [];
     opened = new Map();
     chooser.value = app;
     history.replaceState(null, "", `#${encodeURIComponent(app)}/${section}`);
