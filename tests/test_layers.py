@@ -46,7 +46,7 @@ LAYERS = (
     ("agent.scrub", "agent.privacy", "agent.metrics"),
     ("agent.progress",),
     ("agent.apps", "agent.why", "agent.names"),
-    ("agent.inbox",),
+    ("agent.inbox", "agent.versions", "agent.retrainer"),
     ("agent.runtime", "agent.service"),
     ("agent.teach", "agent.doctor", "agent.load", "agent.new_intent"),
     ("agent.reviewing",),
