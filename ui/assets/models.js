@@ -358,7 +358,10 @@
     if (at !== app) return;
     const now = training && `${training.began_at} ${training.state}`;
     if (now !== before) {
-      if (before !== null && training?.ended_at) tell(words.ended);
+      if (before !== null && training?.ended_at) {
+        tell(words.ended);
+        chosen = training.version ?? chosen;
+      }
       before = now;
       looked = 0;
     }
