@@ -101,7 +101,7 @@ MODELS: Mapping[str, Words] = {
         # Moves
         "promote": "Put in service",
         "promote_version": "Put version {version} in service",
-        "promote_refused": "The gate refused this version. It should serve only for a reason that the gate cannot know.",
+        "promote_refused": "The gate refused this version. Let it serve only for a reason the gate cannot know.",
         "roll_back": "Roll back",
         "roll_back_to": "Roll back to version {version}",
         "why": "Reason",
