@@ -86,7 +86,7 @@
 
   /* A table may be wider or longer than its place: it is then moved by keyboard too. */
   function scrolling(label, ...children) {
-    return h("div.scroll", { role: "region", "aria-label": label, tabindex: "0" }, ...children);
+    return h("div.scroll", { role: "group", "aria-label": label, tabindex: "0" }, ...children);
   }
 
   function table(label, columns, body) {

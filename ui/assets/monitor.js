@@ -94,7 +94,7 @@
       h("summary", {}, words.as_table),
       h(
         "div.scroll",
-        { role: "region", "aria-label": title, tabindex: "0" },
+        { role: "group", "aria-label": title, tabindex: "0" },
         h("table.grid", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, words.time), heads)), h("tbody", {}, rows)),
       ),
     );
@@ -277,7 +277,7 @@
     drift.replaceChildren(
       h("h2", { id: "drift-title" }, words.drift),
       h("p.quiet", {}, say("drift_means", values), enough ? "" : ` ${say("drift_needs", values)}`),
-      enough ? h("div.scroll", { role: "region", "aria-label": words.drift, tabindex: "0" }, table) : "",
+      enough ? h("div.scroll", { role: "group", "aria-label": words.drift, tabindex: "0" }, table) : "",
       h("h3", {}, words.far),
       messages.length > 0 ? h("ul.far", {}, messages) : h("p.quiet", {}, words.far_none),
       messages.length > 0 ? h("a.secondary", { href: "/console/review" }, words.far_review) : "",
