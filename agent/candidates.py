@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -90,6 +90,20 @@ def outside(found: Iterable[Candidate], reviews: Iterable[StoredReview]) -> list
         if review.verdict == "out_of_scope" if review else strange:
             kept.setdefault(key, candidate)
     return list(kept.values())
+
+
+def unlabelled(found: Iterable[Candidate], known: Collection[str], most: int) -> list[str]:
+    """The texts within the app's scope that nobody has decided on, each once, the newest first, at most ``most``.
+
+    ``known`` are the texts of all examples, tests included.
+    """
+    left: dict[str, str] = {}
+    taken = {text_key(text) for text in known}
+    for candidate in found:
+        key = text_key(candidate.text)
+        if candidate.out_of_scope < candidate.out_of_scope_threshold and key not in taken:
+            left.setdefault(key, candidate.text)
+    return list(left.values())[:most]
 
 
 def compared(found: Sequence[Candidate], memory: Memory, queries: Matrix) -> list[Candidate]:

@@ -80,6 +80,8 @@ class Settings:
     """Hours between two retrainings of every app inside the service; 0: none."""
     auto_promote: bool = False
     """Whether what these retrainings made goes into service when it passes the gate."""
+    unlabelled: int = 2000
+    """Messages without a review, the newest, that a retraining takes in by what their neighbours say."""
     fewest_reviews: int = 20
     """New reviews below which a retraining does nothing."""
     keep_versions: int = 10
@@ -121,6 +123,7 @@ class Settings:
             ("client_examples", 1, 100_000),
             ("client_percent", 0, 100),
             ("retrain_every", 0, 8760),
+            ("unlabelled", 0, 20_000),
             ("fewest_reviews", 1, 1_000_000),
             ("keep_versions", 1, 100_000),
             ("watch_every", 1, 1440),

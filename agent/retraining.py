@@ -18,6 +18,7 @@ import torch
 
 from agent.apps import open_index
 from agent.audit import AuditLog
+from agent.candidates import candidates, unlabelled
 from agent.config import Settings
 from agent.database import DataFile, now
 from agent.domain import Domain
@@ -94,7 +95,8 @@ def retrain(
         backbone = Backbone.load(settings.backbone, settings.device)
         index = open_index(domain, settings.data, backbone)
         learned = learning_data(domain, index, file, settings)
-        run = _Run(settings, domain, registry, backbone, index, learned, champion)
+        rest = undecided(file, domain, index, learned, settings.unlabelled)
+        run = _Run(settings, domain, registry, backbone, index, learned, rest, champion)
         chosen = recipe or Recipe()
         record = run.record(chosen, start, limit_s) | {"until": began, "new_reviews": fresh}
         job = book.begin(app, KIND, who, record, champion.name)
@@ -118,6 +120,15 @@ def retrain(
         return outcome
 
 
+def undecided(file: DataFile, domain: Domain, index: KnowledgeIndex, learned: ReviewedData, most: int) -> list[str]:
+    """The app's newest messages, at most ``most``, that are no example and within its scope."""
+    if not most:
+        return []
+    frozen = dataset_of(domain, index, domain.folder / "test")
+    known = [e.text for data in (learned.everything, frozen) for e in data.examples]
+    return unlabelled(candidates(file, domain.name), known, most)
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """One retraining with all that it works on."""
@@ -128,6 +139,7 @@ class _Run:
     backbone: Backbone
     index: KnowledgeIndex
     learned: ReviewedData
+    unlabelled: list[str]
     champion: Path
 
     def record(self, recipe: Recipe, start: Start, limit_s: float | None) -> dict[str, Any]:
@@ -140,6 +152,7 @@ class _Run:
             "data": self.learned.dataset.hash(),
             "examples": len(self.learned.dataset.examples),
             "reviewed": self.learned.reviewed,
+            "unlabelled": len(self.unlabelled),
             "intents": list(self.domain.intents),
             "backbone": self.backbone.hash,
             "threads": self.settings.threads,
@@ -166,6 +179,7 @@ class _Run:
                 progress,
                 base=base,
                 wrong=self.learned.wrong_pairs,
+                unlabelled=self.unlabelled,
                 is_over=is_over,
             )
 

@@ -24,7 +24,8 @@ from agent.learning.data import Dataset, training_rows
 from agent.learning.fit import Progress, best_epoch, fit, is_finished, remove_checkpoint
 from agent.learning.registry import ModelRegistry, now
 from agent.learning.start import start_from_probes, take_over_intents, with_intents
-from agent.learning.train import Row, TrainingRun, TrainingSet, TrainSettings
+from agent.learning.teachers import spread
+from agent.learning.train import UNIFORM, Row, TrainingRun, TrainingSet, TrainSettings
 from agent.model.adapters import AdapterConfig, Method
 from agent.model.backbone import Backbone
 from agent.model.multitask import INTENT, QUERY, SENTIMENT, HeadSpec, ModelSpec, MultiTaskModel
@@ -123,13 +124,15 @@ def train_model(
     *,
     base: Path | None = None,
     wrong: Sequence[tuple[str, str]] = (),
+    unlabelled: Sequence[str] = (),
     is_over: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train and calibrate a model from probes, or from the version in the folder ``base``, whose adapter it keeps.
 
     ``documents`` gives the frozen vectors of each knowledge document's passages, (P, D); ``wrong`` are texts with a
-    document that does not answer them. Once ``is_over`` it ends with the best so far. A run that was interrupted with
-    the same data and recipe, or killed before its version was saved, goes on where it stopped.
+    document that does not answer them, ``unlabelled`` texts within the app's scope, learned by what the labelled ones
+    nearest to them say. Once ``is_over`` it ends with the best so far. A run that was interrupted with the same data
+    and recipe, or killed before its version was saved, goes on where it stopped.
 
     Raises TrainingError if an intent has too few examples, or an example names what there is not.
     """
@@ -140,6 +143,7 @@ def train_model(
     train_set, held_out = dataset.split()
     kept_out = {text_key(e.text) for e in held_out.examples}
     rows = training_rows(train_set, intents, passages_of, [pair for pair in wrong if text_key(pair[0]) not in kept_out])
+    rows += [Row(text) for text in unlabelled]
     torch.manual_seed(recipe.settings.seed)
     steps = -(-len(rows) // recipe.settings.batch_size) * recipe.settings.epochs
     targets = backbone.encode([plain_numbers(row.text) for row in rows], prompt="query")
@@ -150,9 +154,10 @@ def train_model(
         before = load_model(base, backbone).eval()
         model = with_intents(before, intents, _heads(intents, rows), steps)
         take_over_intents(model, before, train_set)
-    run = TrainingRun(model, TrainingSet(rows, targets, matrix), recipe.settings)
+    beliefs = _beliefs(rows, targets, len(unlabelled), len(intents))
+    run = TrainingRun(model, TrainingSet(rows, targets, matrix, beliefs), recipe.settings)
     start = None if base is None else base.name
-    identity = _identity(dataset, intents, matrix, recipe, backbone, start, wrong)
+    identity = _identity(dataset, intents, matrix, recipe, backbone, start, wrong, unlabelled)
     checkpoint = registry.folder / ("checkpoint" if base is None else "checkpoint-continued")
     history = fit(
         run,
@@ -268,6 +273,18 @@ def _heads(intents: Sequence[str], rows: Sequence[Row]) -> dict[str, HeadSpec]:
     return heads | {QUERY: HeadSpec("query")}
 
 
+def _beliefs(rows: Sequence[Row], targets: Vectors, unlabelled: int, classes: int) -> dict[str, Vectors]:
+    """What the labelled rows say of the last ``unlabelled`` ones, by head, (N, L); ``targets`` are frozen vectors."""
+    if not unlabelled:
+        return {}
+    known = [i for i, row in enumerate(rows) if row.labels.get(INTENT, UNIFORM) != UNIFORM]
+    found = np.zeros((len(rows), classes), np.float32)
+    found[-unlabelled:] = spread(
+        targets[known], [rows[i].labels[INTENT] for i in known], targets[-unlabelled:], classes
+    )
+    return {INTENT: found}
+
+
 def _identity(
     dataset: Dataset,
     intents: Sequence[str],
@@ -276,8 +293,10 @@ def _identity(
     backbone: Backbone,
     base: str | None,
     wrong: Sequence[tuple[str, str]],
+    unlabelled: Sequence[str],
 ) -> str:
-    parts = [dataset.hash(), list(intents), dataclasses.asdict(recipe), backbone.hash, base, list(wrong)]
+    chosen = dataclasses.asdict(recipe)
+    parts = [dataset.hash(), list(intents), chosen, backbone.hash, base, list(wrong), list(unlabelled)]
     digest = hashlib.sha256(json.dumps(parts).encode())
     digest.update(documents.tobytes())
     return digest.hexdigest()[:16]

@@ -1,14 +1,8 @@
-"""Teachers: what is believed of a text by somebody who has not seen its label, to be learned beside the label or, where
-there is none, in its place.
-
-Of labelled texts it is cross-fitted: a model that was trained on the other folds reads them, so that its doubt is
-honest, which a model's doubt about its own training texts is not (Hinton et al. 2015 for learning from a teacher's
-probabilities; Chernozhukov et al. 2018 for cross-fitting). Of unlabelled texts their neighbours say it.
-"""
+"""Teachers: what the labelled texts say of unlabelled ones, which are then learned by it in the place of a label."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +11,6 @@ from agent.learning.probe import fit_probe
 from agent.model.predictions import softmax
 
 Matrix = NDArray[np.float32]
-Indices = NDArray[np.int64]
-Teach = Callable[[Indices], Callable[[Indices], Matrix]]
-"""Rows to train on, to a reader that gives the probabilities, (N, L), of other rows."""
 
 NEIGHBOURS = 15
 BANDWIDTH = 0.1
@@ -29,27 +20,6 @@ SPREAD = 0.8
 ROUNDS = 20
 PRIOR = 0.2
 """Weight of what the probe says of an unlabelled text, beside a label's 1."""
-
-
-def folds(labels: Sequence[int], count: int, seed: int) -> Indices:
-    """The fold of each row, 0 to ``count`` - 1, (N,): every label is spread over all folds as evenly as can be."""
-    known = np.asarray(labels)
-    rng = np.random.default_rng(seed)
-    found = np.empty(len(known), np.int64)
-    for label in np.unique(known):
-        own = rng.permutation(np.flatnonzero(known == label))
-        found[own] = np.arange(len(own)) % count
-    return found
-
-
-def cross_fit(labels: Sequence[int], classes: int, teach: Teach, *, count: int = 2, seed: int = 0) -> Matrix:
-    """Probabilities, (N, classes), of each row by the model that was taught all folds but the row's own."""
-    fold = folds(labels, count, seed)
-    believed = np.zeros((len(fold), classes), np.float32)
-    for each in range(count):
-        own = np.flatnonzero(fold == each)
-        believed[own] = teach(np.flatnonzero(fold != each))(own)
-    return believed
 
 
 def spread(known: Matrix, labels: Sequence[int], unknown: Matrix, classes: int) -> Matrix:

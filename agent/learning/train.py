@@ -34,8 +34,6 @@ class TrainSettings:
     warmup: float = 0.06
     """Share of the steps in which the rate climbs; after it the rate falls along a cosine to zero."""
     label_smoothing: float = 0.1
-    trust: float = 0.5
-    """Share of the teachers' belief in the target of a row that has one; the rest is its label."""
     distillation: float = 10.0
     """Weight of 1 - cosine between the query vector and the frozen embedding of the same text."""
     feeling_distillation: float = 1.0
@@ -79,8 +77,8 @@ class TrainingSet:
     documents: NDArray[np.float32]
     """Frozen embeddings of the documents, (M, D); may be empty."""
     beliefs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    """By classifier head, (N, L): what teachers take for likely in each row (``agent.learning.teachers``). A row of
-    zeros is no belief; a row without a label may have one, and counts the less the less its belief sums to."""
+    """By classifier head, (N, L): the target of rows without a label (``agent.learning.teachers``). Such a row counts
+    the less the less its target sums to; zeros are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +189,12 @@ class TrainingRun:
                 continue
             labels = [self.data.rows[row].labels.get(name) for row in rows]
             outside = [i for i, label in enumerate(labels) if label == UNIFORM]
-            inside = [i for i, label in enumerate(labels) if label != UNIFORM and self._is_told(name, rows[i], label)]
+            logits = outputs.logits[name]
+            targets = {i: self._target(name, rows[i], logits.shape[1]) for i in range(len(rows)) if i not in outside}
+            inside = [i for i, target in targets.items() if target.any()]
             if inside:
-                logits = outputs.logits[name][inside]
-                target = self._target(name, [rows[i] for i in inside], logits.shape[1])
-                loss = nn.functional.cross_entropy(logits, target, reduction="sum")
+                target = torch.from_numpy(np.stack([targets[i] for i in inside])).to(self.device)
+                loss = nn.functional.cross_entropy(logits[inside], target, reduction="sum")
                 losses[name] = loss / len(rows) * (s.sentiment if isinstance(head, SentimentHead) else 1.0)
             if outside:
                 even = -outputs.logits[name][outside].log_softmax(-1).mean(-1).sum() / len(rows)
@@ -210,23 +209,15 @@ class TrainingRun:
             losses["orthogonality"] = 0.5 * regulariser
         return losses
 
-    def _is_told(self, head: str, row: int, label: int | None) -> bool:
-        return label is not None or (head in self.data.beliefs and bool(self.data.beliefs[head][row].any()))
-
-    def _target(self, head: str, rows: list[int], width: int) -> Tensor:
-        """(B, width): the smoothed labels, the teachers' beliefs, or where there are both a mixture."""
-        s = self.settings
-        belief = (
-            self.data.beliefs[head][rows] if head in self.data.beliefs else np.zeros((len(rows), width), np.float32)
-        )
-        target = belief.copy()
-        for i, row in enumerate(rows):
-            label = self.data.rows[row].labels.get(head)
-            if label is not None:
-                trust = s.trust if belief[i].any() else 0.0
-                target[i] = trust * belief[i] + (1 - trust) * s.label_smoothing / width
-                target[i, label] += (1 - trust) * (1 - s.label_smoothing)
-        return torch.from_numpy(target).to(self.device)
+    def _target(self, head: str, row: int, width: int) -> NDArray[np.float32]:
+        """(width,): the smoothed label, or where there is none what is believed of the row; zeros if nothing is."""
+        label, smoothing = self.data.rows[row].labels.get(head), self.settings.label_smoothing
+        if label is None:
+            belief = self.data.beliefs.get(head)
+            return np.zeros(width, np.float32) if belief is None else belief[row]
+        target = np.full(width, smoothing / width, np.float32)
+        target[label] += 1 - smoothing
+        return target
 
     def _pair_loss(self, rows: list[int], query: Tensor) -> dict[str, Tensor]:
         """Minus log of the share of the right documents among all; a wrong one counts several times. Of a text whose

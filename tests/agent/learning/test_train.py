@@ -91,12 +91,6 @@ def test_a_belief_that_sums_to_less_counts_less(tiny: Backbone) -> None:
     assert chance_of_charge(faint, "great thanks") < chance_of_charge(sure, "great thanks")
 
 
-def test_a_label_is_mixed_with_what_is_believed(tiny: Backbone) -> None:
-    doubted = believing(tiny, {3: (1.0, 0.0)}, trust=0.5)
-    ignored = believing(tiny, {3: (1.0, 0.0)}, trust=0.0)
-    assert chance_of_charge(ignored, TEXTS[3]) > 0.8 > chance_of_charge(doubted, TEXTS[3])
-
-
 def test_distillation_keeps_the_query_near_the_frozen_vector(tiny: Backbone) -> None:
     near, far = make_run(tiny, distillation=20.0, pairs=0.0), make_run(tiny, distillation=0.0, pairs=5.0)
     for run in (near, far):

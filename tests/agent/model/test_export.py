@@ -149,11 +149,11 @@ def test_the_graph_of_another_version_of_that_name_is_not_used(tiny: Backbone, t
     assert len(exports_of(folder)) == 2
 
 
-def test_the_last_two_graphs_are_kept(tiny: Backbone, tmp_path: Path) -> None:
-    for name in ("1", "2", "3"):
+def test_the_last_three_graphs_are_kept(tiny: Backbone, tmp_path: Path) -> None:
+    for name in ("1", "2", "3", "4"):
         folder = save_version(tiny, tmp_path, name=name)
         open_version(folder, tiny)
-    assert [path.name.split("-")[0] for path in exports_of(folder)] == ["2", "3"]
+    assert [path.name.split("-")[0] for path in exports_of(folder)] == ["2", "3", "4"]
 
 
 def test_an_encoder_that_cannot_be_exported_is_served_by_pytorch_and_the_log_says_so(
