@@ -44,6 +44,7 @@ PASSED_ON = (
     "accept_corrections",
     "client_examples",
     "client_percent",
+    "unlabelled",
 )
 """Settings that a retraining depends on."""
 

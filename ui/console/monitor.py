@@ -7,11 +7,10 @@ from typing import Annotated, Any, Protocol
 from fastapi import APIRouter, Query
 
 from agent.alerts import to_dict
-from agent.errors import UnknownAppError
 from agent.service import AlertsService, MonitorService
 from ui.console.monitor_words import MONITOR
 from ui.console.session import Operator
-from ui.console.shell import Tab
+from ui.console.shell import Tab, require_app
 
 MOST_FAR = 10
 
@@ -36,9 +35,7 @@ def routes(agent: MonitorAgent) -> APIRouter:
     def figures(app: str, user: Operator, days: Annotated[int, Query(ge=1, le=30)] = 1) -> dict[str, Any]:
         """The figures of the last ``days`` days, in all and by the hour or day; what lies far from what is known; and
         the alerts, the newest first."""
-        names = [each["name"] for each in agent.apps()]
-        if app not in names:
-            raise UnknownAppError(app, names)
+        require_app(agent.apps(), app)
         return {
             "figures": agent.monitor.figures(app, days),
             "series": agent.monitor.series(app, days),
