@@ -10,6 +10,7 @@ from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply, Revi
 from agent.users import UserBook
 
 if TYPE_CHECKING:
+    from agent.alerts import Alert
     from agent.desk import Listed, Opened, Section
     from agent.learning.decisions import Decision
     from index.documents import Passage
@@ -50,6 +51,46 @@ class DeskService(Protocol):
     def add_intent(self, app: str, name: str, title: str, reply: str, who: str) -> None: ...
 
 
+class VersionsService(Protocol):
+    """What the console's tab Models asks of versions; ``agent.versions.Versions`` is one."""
+
+    def overview(self, app: str) -> dict[str, Any]: ...
+
+    def comparison(self, app: str, version: str) -> dict[str, Any] | None: ...
+
+    def shadow(self, app: str, version: str) -> dict[str, Any]: ...
+
+    def promote(self, app: str, version: str, who: str, why: str) -> None: ...
+
+    def roll_back(self, app: str, who: str, why: str) -> str: ...
+
+
+class RetrainerService(Protocol):
+    """What the same tab asks of retraining; ``agent.retrainer.Retrainer`` is one."""
+
+    def start(self, app: str, who: str, *, force: bool = False, auto: bool = False) -> None: ...
+
+    def state(self, app: str) -> dict[str, Any] | None: ...
+
+    def stop(self, app: str) -> None: ...
+
+
+class MonitorService(Protocol):
+    """What the console's tab Monitor asks; ``agent.monitor.Monitor`` is one."""
+
+    def figures(self, app: str, days: int = 1) -> dict[str, Any]: ...
+
+    def series(self, app: str, days: int = 1) -> list[dict[str, Any]]: ...
+
+    def far(self, app: str, days: int = 1, most: int = 50) -> list[dict[str, Any]]: ...
+
+
+class AlertsService(Protocol):
+    """What the same tab asks of alerts; ``agent.alerts.AlertBook`` is one."""
+
+    def alerts(self, app: str | None = None) -> Sequence[Alert]: ...
+
+
 class Service(Protocol):
     """All methods block and may be called from many threads."""
 
@@ -67,6 +108,18 @@ class Service(Protocol):
 
     @property
     def desk(self) -> DeskService: ...
+
+    @property
+    def versions(self) -> VersionsService: ...
+
+    @property
+    def retrainer(self) -> RetrainerService: ...
+
+    @property
+    def monitor(self) -> MonitorService: ...
+
+    @property
+    def alerts(self) -> AlertsService: ...
 
     def reply(self, message: Message, gone: Gone | None = None) -> Reply: ...
 
@@ -99,5 +152,7 @@ class Service(Protocol):
     def erase_client(self, client_id: str) -> None: ...
 
     def metrics(self) -> bytes: ...
+
+    def quick(self, app: str) -> dict[str, Any] | None: ...
 
     def ready(self) -> tuple[bool, dict[str, Any]]: ...
