@@ -67,7 +67,7 @@ def best_answers(
     hits: Sequence[Hit], domain: Domain, prediction: Prediction, told: Collection[str] = ()
 ) -> list[Answer]:
     """The answer from the fittest passage, none if none reaches the domain's ``knowledge`` threshold. Of passages that
-    fit as well as each other, one whose answer is among the keys ``told`` comes last.
+    fit as well as each other, those quoted under the keys ``told`` come last.
 
     The opening of an article seldom holds the substance, so it is followed by the next best passage of the same
     document, if that fits nearly as well.
@@ -77,7 +77,8 @@ def best_answers(
         return []
     level = [pair for pair in scored if pair[0] >= max(scored[0][0] - _AS_WELL, domain.thresholds.knowledge)]
     answers = [_answer(hit, domain, score) for score, hit in level]
-    best = next((answer for answer in answers if answer.key not in told), answers[0])
+    said = {key.rpartition(":")[0] for key in told}
+    best = next((answer for answer in answers if answer.hit.passage.id not in said), answers[0])
     score, hit = best.score, best.hit
     if hit.passage.heading_path:
         return [best]

@@ -31,7 +31,7 @@ VENTED = "vented"
 # p(positive) - p(negative) at or below which a message counts as unhappy, and as angry. A plain report of trouble ("the
 # code never comes") is unhappy, and two of them are no reason to call a person.
 UNHAPPY = -0.6
-ANGRY = -0.9
+ANGRY = -0.8
 # A message of so few words can be a bare value; one of so few may lean on the last turn.
 _FEW_WORDS = 6
 _FOLLOW_UP_WORDS = 8
@@ -189,7 +189,7 @@ class Router:
         """The route of a message that asks nothing and only lets off steam about what was answered last."""
         last, feeling = self._domain.intents.get(tracker.last_intent or ""), prediction.sentiment
         served = bool(tracker.notes) and tracker.notes[-1].kind in ("answer", "action", "form")
-        if last is None or last.route == "reply" or not served or is_question(prediction.text):
+        if last is None or last.route == "reply" or not served or "?" in prediction.text:
             return None
         refused = self._out_of_scope(prediction, passage)
         if refused is None or feeling is None or feeling.value > UNHAPPY:

@@ -156,7 +156,6 @@ def test_a_conversation_that_a_person_holds_stays_there(domain: Domain) -> None:
 
 def test_repeated_anger_hands_over(domain: Domain) -> None:
     angry = predict("this is a disgrace", "fines", mood="negative")
-    angry = replace(angry, sentiment=Sentiment("negative", {"negative": 0.98, "neutral": 0.01, "positive": 0.01}))
     assert routed(domain, angry).kind == "answer"
     route = routed(domain, angry, Tracker("c", "library", anger=1))
     assert (route.kind, route.score, route.threshold) == ("handoff", 2, 2)
