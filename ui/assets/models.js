@@ -266,7 +266,7 @@
 
   function flipped(found, old, now) {
     if (found.flipped.length === 0) return h("p.quiet", {}, words.flipped_none);
-    const columns = [[""], [words.message], [words.true_intent], [say("before", { version: old })], [say("before", { version: now })]];
+    const columns = [[words.change], [words.message], [words.true_intent], [say("before", { version: old })], [say("before", { version: now })]];
     const body = found.flipped.map((one) => [
       h(`span.badge.${one.lost ? "warn" : "good"}`, {}, one.lost ? words.lost : words.gained),
       one.text,
