@@ -24,6 +24,7 @@ from agent.alerts import AlertBook
 from agent.apps import PASSAGES, App, build_app, load_domains, open_index, reranked
 from agent.config import Settings
 from agent.customers import Subject
+from agent.desk import ReviewDesk
 from agent.dialogue.router import HELD
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain
@@ -42,11 +43,13 @@ from agent.names import check_feedback
 from agent.privacy import Privacy
 from agent.progress import Bar
 from agent.redaction import make_redactor
+from agent.retrainer import Retrainer
 from agent.shadow import Shadow
 from agent.store import Store
 from agent.text import clean
 from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply, Route
 from agent.users import UserBook
+from agent.versions import Versions
 from agent.why import explain, why
 from index.documents import Passage
 from index.knowledge import Hit, KnowledgeIndex
@@ -102,6 +105,11 @@ class Agent:
         # lock while the model reads, so there are many, that two conversations seldom wait for each other.
         self._turns = [threading.Lock() for _ in range(4096)]
         self.inbox = Inbox(store, self._app, self._lock_of, settings.max_message_chars)
+        self.desk = ReviewDesk(
+            store, self.engine, backbone, settings, self._app, self.reload, changed=self.reviewed.set
+        )
+        self.retrainer = Retrainer(settings)
+        self.versions = Versions(settings, store.file, backbone, self._apps, self.engine.version, self._serve)
 
     @classmethod
     def open(
@@ -151,13 +159,24 @@ class Agent:
     def load_champion(self, app: str, teach: Callable[[Model], Lessons | None] = lambda model: None) -> None:
         """Serve the version that the alias ``champion`` names, with the lessons that ``teach`` gives for it.
 
-        Raises ModelError if there is none.
+        Raises ModelError if there is none, or if it is damaged or does not read as when it was saved; the one in
+        service then goes on.
         """
         folder = ModelRegistry(self.settings.data, app).champion()
         if folder is None:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
-        model = open_version(folder, self.backbone)
-        self.engine.swap(app, model, teach(model))
+        try:
+            model = open_version(folder, self.backbone)
+            self.engine.swap(app, model, teach(model))
+        except ModelError:
+            self.refused[app] = folder.name
+            raise
+        self.refused.pop(app, None)
+
+    def _serve(self, app: str) -> None:
+        """Serve the champion at once; lessons follow as soon as whoever follows the reviews has looked."""
+        self.load_champion(app)
+        self.reviewed.set()
 
     def reload(self, app: str) -> None:
         """Take up an app's files as they are now; turns that are under way end with what they began with.
@@ -170,8 +189,10 @@ class Agent:
 
     def close(self) -> None:
         """Finish what waits and close the database."""
+        self.retrainer.close()
         if self.shadow is not None:
             self.shadow.close()
+        self.desk.close()
         self.engine.close()
         if self.generator is not None:
             self.generator.close()

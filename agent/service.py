@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.config import Settings
-from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply
+from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply, Review, StoredReview
 from agent.users import UserBook
 
 if TYPE_CHECKING:
+    from agent.alerts import Alert
+    from agent.desk import Listed, Opened, Section
+    from agent.learning.decisions import Decision
     from index.documents import Passage
     from index.knowledge import Hit
 
@@ -30,6 +33,64 @@ class InboxService(Protocol):
     def give_back(self, conversation_id: str, operator: str, note: str, *, others: bool = False) -> None: ...
 
 
+class DeskService(Protocol):
+    """What the console's tab Review asks; ``agent.desk.ReviewDesk`` is one."""
+
+    def listed(self, app: str, section: Section) -> tuple[list[Listed], bool]: ...
+
+    def disputed(self, app: str) -> list[Decision]: ...
+
+    def progress(self, app: str, since: str) -> tuple[Mapping[str, int], list[StoredReview]]: ...
+
+    def open(self, app: str, message_id: str) -> Opened: ...
+
+    def decide(self, review: Review, message_ids: Sequence[str] = ()) -> list[int]: ...
+
+    def undo(self, app: str, review_ids: Sequence[int], who: str, *, others: bool = False) -> None: ...
+
+    def add_intent(self, app: str, name: str, title: str, reply: str, who: str) -> None: ...
+
+
+class VersionsService(Protocol):
+    """What the console's tab Models asks of versions; ``agent.versions.Versions`` is one."""
+
+    def overview(self, app: str) -> dict[str, Any]: ...
+
+    def comparison(self, app: str, version: str) -> dict[str, Any] | None: ...
+
+    def shadow(self, app: str, version: str) -> dict[str, Any]: ...
+
+    def promote(self, app: str, version: str, who: str, why: str) -> None: ...
+
+    def roll_back(self, app: str, who: str, why: str) -> str: ...
+
+
+class RetrainerService(Protocol):
+    """What the same tab asks of retraining; ``agent.retrainer.Retrainer`` is one."""
+
+    def start(self, app: str, who: str, *, force: bool = False, auto: bool = False) -> None: ...
+
+    def state(self, app: str) -> dict[str, Any] | None: ...
+
+    def stop(self, app: str) -> None: ...
+
+
+class MonitorService(Protocol):
+    """What the console's tab Monitor asks; ``agent.monitor.Monitor`` is one."""
+
+    def figures(self, app: str, days: int = 1) -> dict[str, Any]: ...
+
+    def series(self, app: str, days: int = 1) -> list[dict[str, Any]]: ...
+
+    def far(self, app: str, days: int = 1, most: int = 50) -> list[dict[str, Any]]: ...
+
+
+class AlertsService(Protocol):
+    """What the same tab asks of alerts; ``agent.alerts.AlertBook`` is one."""
+
+    def alerts(self, app: str | None = None) -> Sequence[Alert]: ...
+
+
 class Service(Protocol):
     """All methods block and may be called from many threads."""
 
@@ -44,6 +105,21 @@ class Service(Protocol):
 
     @property
     def inbox(self) -> InboxService: ...
+
+    @property
+    def desk(self) -> DeskService: ...
+
+    @property
+    def versions(self) -> VersionsService: ...
+
+    @property
+    def retrainer(self) -> RetrainerService: ...
+
+    @property
+    def monitor(self) -> MonitorService: ...
+
+    @property
+    def alerts(self) -> AlertsService: ...
 
     def reply(self, message: Message, gone: Gone | None = None) -> Reply: ...
 
@@ -76,5 +152,7 @@ class Service(Protocol):
     def erase_client(self, client_id: str) -> None: ...
 
     def metrics(self) -> bytes: ...
+
+    def quick(self, app: str) -> dict[str, Any] | None: ...
 
     def ready(self) -> tuple[bool, dict[str, Any]]: ...

@@ -49,6 +49,14 @@ RESPONSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "I wish I had better news, but it is still the same:",
         ),
     },
+    # Said to somebody who only lets off steam; ``first`` is what was answered last.
+    "vented": {
+        "neutral": (
+            "I am sorry, that is not how it should be. I can look further into {first}, or a person can take over.",
+            "I understand, and I am sorry. Ask me anything more about {first}, or let a person have a look.",
+            "That must be frustrating, and I am sorry. I can go on with {first}, or call a person for you.",
+        ),
+    },
     "out_of_scope": {
         "neutral": (
             "That is outside what I can help with. I know about {topics}.",

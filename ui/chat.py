@@ -23,6 +23,7 @@ import gradio as gr
 from agent.config import Settings
 from agent.errors import BadInputError, ConversationError, SwitchboardError
 from agent.identity import client_of
+from agent.names import MARKS
 from agent.problems import explain
 from agent.text import clean
 from agent.types import Feedback, Holder, Message, Reply
@@ -40,7 +41,7 @@ _STORAGE = "switchboard-conversations"
 # What the page says by itself, without asking the server.
 _SCRIPT_WORDS = (
     *("tag", "assistant", "failed", "failed_remedy", "not_deleted", "training"),
-    *("status", "status_waiting", "status_person", "joined", "left"),
+    *("status", "status_waiting", "status_person", "joined", "left", "survey", "survey_mark"),
     *("busy", "too_many_requests", "disk_full", "not_text", "why_words", "why_nearest"),
 )
 
@@ -150,14 +151,19 @@ class Chat:
         yield gr.skip(), update("merge", answer, past=self._past(app, kept, request)), kept
 
     def judged(self, signal: str, request: gr.Request) -> str:
-        """A thumb: ``signal`` is JSON with message_id, kind, and for thumbs-down a reason and a comment."""
+        """A thumb, or a mark for the conversation: ``signal`` is JSON with message_id, kind (up, down or csat), for
+        thumbs-down a reason and a comment, for csat the mark as value.
+        """
         words = _words(request)
         try:
             feedback = _feedback(signal, client_of(request).id)
             self._agent.feedback(feedback)
         except SwitchboardError as error:
             text = f"{words['not_judged']} {_problem(error, words)}"
-            return update("judged", text=text, message_id=_message_id(signal), verdict="")
+            mode = "rated" if _part(signal, "kind") == "csat" else "judged"
+            return update(mode, text=text, message_id=_part(signal, "message_id"), verdict="")
+        if feedback.kind == "csat":
+            return update("rated", text=words["thanks_up"], message_id=feedback.message_id, verdict=feedback.value)
         text = words["thanks_up" if feedback.kind == "up" else "thanks"]
         return update("judged", text=text, message_id=feedback.message_id, verdict=feedback.kind)
 
@@ -257,13 +263,13 @@ def _checked(kept: Any) -> Kept:
     return {str(app): value for app, value in kept.items() if isinstance(value, str)}
 
 
-def _message_id(signal: str) -> str:
-    """The message that a signal is about, as far as it can be read."""
+def _part(signal: str, name: str) -> str:
+    """One value of a signal, as far as it can be read."""
     try:
         read = json.loads(signal)
     except ValueError:
         return ""
-    return str(read.get("message_id", "")) if isinstance(read, dict) else ""
+    return str(read.get(name, "")) if isinstance(read, dict) else ""
 
 
 def _feedback(signal: str, client_id: str) -> Feedback:
@@ -271,11 +277,12 @@ def _feedback(signal: str, client_id: str) -> Feedback:
     try:
         read = json.loads(signal)
         message_id, kind = read["message_id"], read["kind"]
-        reason, comment = read.get("reason", ""), read.get("comment", "")
+        value, reason, comment = (read.get(name, "") for name in ("value", "reason", "comment"))
     except (ValueError, TypeError, KeyError, AttributeError):
         raise BadInputError("malformed", "The judgement cannot be read.") from None
-    known = kind in ("up", "down") and reason in ("", *REASONS)
+    known = (kind in ("up", "down") and value == "") or (kind == "csat" and value in MARKS)
+    known = known and reason in ("", *REASONS)
     if not (known and isinstance(message_id, str) and isinstance(comment, str)):
         raise BadInputError("malformed", "The judgement cannot be read.")
     comment = clean(comment, MOST_COMMENT) if comment.strip() else ""
-    return Feedback(message_id, client_id, kind, reason=reason, comment=comment)
+    return Feedback(message_id, client_id, kind, value, reason=reason, comment=comment)

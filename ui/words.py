@@ -89,6 +89,9 @@ _ENGLISH: Words = {
     "comment": "Tell us more (optional)",
     "send_feedback": "Send feedback",
     "cancel": "Cancel",
+    # Judging a conversation
+    "survey": "How was this conversation?",
+    "survey_mark": "{mark} of 5, where 5 is very good",
     # Why this answer
     "why": "Why this answer",
     "why_answer": "I found a passage that answers this, and I quote it.",
@@ -184,6 +187,8 @@ _CHINESE: Words = {
     "comment": "补充说明（可不填）",
     "send_feedback": "提交评价",
     "cancel": "取消",
+    "survey": "您觉得这次对话怎么样？",
+    "survey_mark": "{mark} 分，满分 5 分，5 分为非常好",
     "why": "为什么这样回答",
     "why_answer": "我找到了能回答这个问题的原文，并引用了它。",
     "why_action": "我为您查询了这项信息。",

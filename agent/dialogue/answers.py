@@ -25,6 +25,8 @@ _MOST_SENTENCES = 3
 _MOST_CHARACTERS = 420
 # How much less the passage after an opening may score.
 _NEARLY = 0.2
+# How much less a passage may score than one that was quoted before, to come first in a follow-up.
+_AS_WELL = 0.05
 _RELATIVE_LINK = re.compile(r"(?<!!)\[([^\]\n]*)\]\((?![a-z][a-z0-9+.-]*:|/|#)([^)\s]+)\)", re.IGNORECASE)
 # A sentence that leans on the one before it.
 _LEANS = re.compile(
@@ -61,8 +63,11 @@ def fit(hit: Hit, domain: Domain, prediction: Prediction) -> float:
     return min(1.0, hit.score + INTENT_BONUS * likely)
 
 
-def best_answers(hits: Sequence[Hit], domain: Domain, prediction: Prediction) -> list[Answer]:
-    """The answer from the fittest passage, none if none reaches the domain's ``knowledge`` threshold.
+def best_answers(
+    hits: Sequence[Hit], domain: Domain, prediction: Prediction, told: Collection[str] = ()
+) -> list[Answer]:
+    """The answer from the fittest passage, none if none reaches the domain's ``knowledge`` threshold. Of passages that
+    fit as well as each other, those quoted under the keys ``told`` come last.
 
     The opening of an article seldom holds the substance, so it is followed by the next best passage of the same
     document, if that fits nearly as well.
@@ -70,14 +75,17 @@ def best_answers(hits: Sequence[Hit], domain: Domain, prediction: Prediction) ->
     scored = sorted(((fit(hit, domain, prediction), hit) for hit in hits), key=lambda pair: -pair[0])
     if not scored or scored[0][0] < domain.thresholds.knowledge:
         return []
-    score, hit = scored[0]
-    best = _answer(hit, domain, score)
+    level = [pair for pair in scored if pair[0] >= max(scored[0][0] - _AS_WELL, domain.thresholds.knowledge)]
+    answers = [_answer(hit, domain, score) for score, hit in level]
+    said = {key.rpartition(":")[0] for key in told}
+    best = next((answer for answer in answers if answer.hit.passage.id not in said), answers[0])
+    score, hit = best.score, best.hit
     if hit.passage.heading_path:
         return [best]
     more = [
         _answer(other, domain, its)
-        for its, other in scored[1:]
-        if other.passage.document_id == hit.passage.document_id and its >= score - _NEARLY
+        for its, other in scored
+        if other.passage.document_id == hit.passage.document_id and other is not hit and its >= score - _NEARLY
     ]
     return [best, *more[:1]]
 

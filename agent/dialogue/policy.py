@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.dialogue.actions import Actions
 from agent.dialogue.answers import Answer, best_answers, cite, other_answers
 from agent.dialogue.handover import Handover
-from agent.dialogue.router import LANGUAGE, NO_ANSWER, NO_WORDS, RESUMED, code_of, is_angry, is_failure
+from agent.dialogue.router import LANGUAGE, NO_ANSWER, NO_WORDS, RESUMED, VENTED, code_of, is_angry, is_failure
 from agent.dialogue.speech import Speech
 from agent.dialogue.tasks import Tasks
 from agent.dialogue.tracker import Clarification, Tracker
@@ -113,7 +113,7 @@ class Policy:
         intent = self._domain.intents.get(route.intent or "")
         if intent is not None:
             tracker.last_intent = intent.name
-        if code_of(route) in ("filled", "confirmed", "denied", "cancelled", "asked again") or (
+        if code_of(route) in ("filled", "confirmed", "denied", "cancelled", "asked again", VENTED) or (
             intent is not None and intent.route == "reply"
         ):
             return
@@ -150,12 +150,17 @@ class Policy:
             self._speech.say(turn, "welcome_back")
             return
         intent = self._domain.intents.get(turn.route.intent or "")
-        if intent is not None and intent.route == "reply":
+        if intent is not None and code_of(turn.route) == VENTED:
+            self._speech.say(turn, "vented", first=intent.title)
+            self._speech.offer(turn, intent)
+        elif intent is not None and intent.route == "reply":
             self._speech.say(turn, intent.response or "no_answer")
             if turn.tracker.form is None:
                 self._speech.offer(turn, intent)
         else:
-            found = best_answers(turn.step.hits, self._domain, turn.step.prediction)
+            # A follow-up asks for what has not been said.
+            told = turn.tracker.told if turn.step.wish.leaned else ()
+            found = best_answers(turn.step.hits, self._domain, turn.step.prediction, told)
             if not found:
                 best = max((hit.score for hit in turn.step.hits), default=0.0)
                 limit = self._domain.thresholds.knowledge

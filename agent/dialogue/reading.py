@@ -135,7 +135,7 @@ def wishes(predictions: Sequence[Prediction], tracker: Tracker, domain: Domain) 
     elif plan.joined is None and plan.about is not None:
         return [Wish(replace(alone, query_vector=found[plan.about].query_vector), plan.about)]
     elif plan.joined is not None and leans(alone.text):
-        return [_follow_up(alone, found[plan.joined], found.get(plan.about or ""), domain)]
+        return [_follow_up(alone, found[plan.joined], found.get(plan.about or ""), tracker, domain)]
     elif plan.joined is not None and _goes_on(alone, found[plan.joined], tracker, domain):
         return [_together(alone, found[plan.joined])]
     if plan.halves and (tracker.form is None or is_question(plan.halves[1])):
@@ -168,9 +168,11 @@ def choice(prediction: Prediction, clarification: Clarification, domain: Domain)
     return None
 
 
-def _follow_up(alone: Prediction, joined: Prediction, about: Prediction | None, domain: Domain) -> Wish:
+def _follow_up(
+    alone: Prediction, joined: Prediction, about: Prediction | None, tracker: Tracker, domain: Domain
+) -> Wish:
     """A message that leans: on its own if that is the better reading, else together with the last question."""
-    if _stands_alone(alone, joined, domain):
+    if _stands_alone(alone, joined, tracker, domain):
         searched = about or alone
         return Wish(replace(alone, query_vector=searched.query_vector), searched.text)
     return _together(alone, joined)
@@ -192,16 +194,21 @@ def _goes_on(alone: Prediction, joined: Prediction, tracker: Tracker, domain: Do
     return in_scope and same and not _is_sure(alone, INTERRUPT, domain) and _is_sure(joined, INTERRUPT, domain)
 
 
-def _stands_alone(alone: Prediction, joined: Prediction, domain: Domain) -> bool:
+def _stands_alone(alone: Prediction, joined: Prediction, tracker: Tracker, domain: Domain) -> bool:
     text = alone.text
     sure = _is_sure(alone, INTERRUPT, domain)
     if _is_talk(alone, domain):
         return sure
-    if _is_bare(text) or corrects(text):
+    if _is_bare(text):
+        return False
+    surer = alone.confidence > joined.confidence + _ALONE_LEAD
+    if sure and surer and alone.intent != tracker.last_intent:
+        # The last question only blurs a wish that is new ("then I'd rather swap it").
+        return True
+    if corrects(text):
         return False
     if _POINTS.search(text):
         in_scope = alone.out_of_scope < alone.out_of_scope_threshold
-        surer = alone.confidence > joined.confidence + _ALONE_LEAD
         return in_scope and surer and alone.intent != joined.intent
     return sure
 

@@ -26,9 +26,12 @@ HELD = "with a person"
 RESUMED = "back from the person"
 OFFERED = "offered"
 CHOSEN = "chosen after asking back"
+VENTED = "vented"
 
-# p(positive) - p(negative) at or below which a turn counts as angry.
-ANGRY = -0.6
+# p(positive) - p(negative) at or below which a message counts as unhappy, and as angry. A plain report of trouble ("the
+# code never comes") is unhappy, and two of them are no reason to call a person.
+UNHAPPY = -0.6
+ANGRY = -0.8
 # A message of so few words can be a bare value; one of so few may lean on the last turn.
 _FEW_WORDS = 6
 _FOLLOW_UP_WORDS = 8
@@ -68,6 +71,7 @@ class Router:
             or self._answer_to_bot(prediction, tracker, entities, best_passage_score)
             or self._unreadable(prediction)
             or self._value_alone(prediction, tracker, entities)
+            or self._vented(prediction, tracker, best_passage_score)
             or self._out_of_scope(prediction, best_passage_score)
             or self._by_intent(prediction, tracker, entities, best_passage_score)
         )
@@ -180,6 +184,21 @@ class Router:
     def _slots_of(self, intent: Intent) -> tuple[str, ...]:
         """The slots that the intent's form or action asks for."""
         return self._domain.forms[intent.form].slots if intent.form else intent.slots
+
+    def _vented(self, prediction: Prediction, tracker: Tracker, passage: float | None) -> Route | None:
+        """The route of a message that asks nothing and only lets off steam about what was answered last."""
+        last, feeling = self._domain.intents.get(tracker.last_intent or ""), prediction.sentiment
+        served = bool(tracker.notes) and tracker.notes[-1].kind in ("answer", "action", "form")
+        if last is None or last.route == "reply" or not served or "?" in prediction.text:
+            return None
+        refused = self._out_of_scope(prediction, passage)
+        if refused is None or feeling is None or feeling.value > UNHAPPY:
+            return None
+        reason = (
+            f"{VENTED}: clearly unhappy ({feeling.value:.2f}, at most {UNHAPPY:.2f}) and out of scope "
+            f"right after {last.name}, so it is taken to be about that"
+        )
+        return Route("answer", reason, last.name, refused.score, refused.threshold)
 
     def _out_of_scope(self, prediction: Prediction, passage: float | None) -> Route | None:
         limits = self._domain.thresholds

@@ -132,6 +132,7 @@ def test_a_conversation_goes_to_a_person_and_back(customer: Page, operator: Page
     operator.locator("dialog .primary").click()
     expect(operator.locator(".state")).to_have_text(EN["is_with_bot"], timeout=WAIT)
     expect(customer.locator("#header .status")).to_have_text(CHAT["status"], timeout=WAIT)
+    expect(customer.get_by_role("group", name=CHAT["survey"])).to_be_visible(timeout=WAIT)
     say(customer, "where is my book")
     expect(customer.locator(".bot-message")).to_have_count(replies + 1, timeout=WAIT)
     # The bot need not ask for the card: it stands in the note.

@@ -265,6 +265,35 @@ def test_a_conversation_that_is_left_early_keeps_its_reply(page: Page, agent: St
     expect(page.locator("#past .name")).to_have_text(["where is my parcel?", "wait for it"])
 
 
+def test_the_conversation_that_is_left_is_judged_once_by_keyboard(page: Page, agent: StoredAgent) -> None:
+    ask(page, "where is my parcel?")
+    expect(page.locator(".survey")).to_have_count(0)
+    page.locator("#side .new").click()
+    survey = page.get_by_role("group", name=EN["survey"])
+    expect(survey).to_be_visible(timeout=WAIT)
+    tab_to(page, '.survey [data-mark="4"]', "Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(survey.locator(".verdict")).to_have_text(EN["thanks_up"], timeout=WAIT)
+    expect(survey.locator("[aria-pressed=true]")).to_have_text("4")
+    message = survey.get_attribute("data-message-id")
+    said = agent.store.file.read("SELECT kind, value FROM feedback WHERE message_id = ?", [message])
+    assert said == [{"kind": "csat", "value": "4"}]
+    found = Axe().run(page, ".survey").response["violations"]
+    assert found == []
+
+    page.locator("#past .open").first.click()
+    expect(page.locator(".bot-message")).to_be_visible(timeout=WAIT)
+    page.locator("#side .new").click()
+    expect(page.locator(".welcome")).to_be_visible(timeout=WAIT)
+    expect(survey).to_have_count(0)
+    ask(page, "where is it now?")
+    page.locator("#past .delete").first.click()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".welcome")).to_be_visible(timeout=WAIT)
+    expect(survey).to_have_count(0)
+
+
 def test_a_conversation_that_is_deleted_elsewhere_gives_way_to_a_new_one(page: Page, agent: StoredAgent) -> None:
     ask(page, "where is my parcel?")
     shown = page.locator("#past .open[aria-current]").get_attribute("data-conversation")

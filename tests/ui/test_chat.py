@@ -223,6 +223,17 @@ def test_thumbs_reach_the_agent_with_reason_and_comment(chat: Chat, agent: FakeA
     assert (up["verdict"], said["verdict"], said["message_id"]) == ("up", "down", "m1")
 
 
+def test_a_mark_for_the_conversation_reaches_the_agent(chat: Chat, agent: FakeAgent) -> None:
+    send(chat, "can i")
+    said = read(chat.judged('{"message_id": "m1", "kind": "csat", "value": "4"}', asked_by(language="zh")))
+    assert agent.judged == [Feedback("m1", "web:1", "csat", "4")]
+    assert (said["mode"], said["message_id"], said["verdict"]) == ("rated", "m1", "4")
+    assert said["text"] == ZH["thanks_up"]
+    refused = read(chat.judged('{"message_id": "unknown", "kind": "csat", "value": "4"}', asked_by()))
+    assert (refused["mode"], refused["message_id"], refused["verdict"]) == ("rated", "unknown", "")
+    assert refused["text"].startswith(EN["not_judged"])
+
+
 @pytest.mark.parametrize(
     "signal",
     [
@@ -238,6 +249,10 @@ def test_thumbs_reach_the_agent_with_reason_and_comment(chat: Chat, agent: FakeA
         '{"message_id": "m1", "kind": "up", "reason": {}}',
         '{"message_id": "m1", "kind": "down", "reason": "<b>"}',
         '{"message_id": "m1", "kind": "down", "comment": 4}',
+        '{"message_id": "m1", "kind": "up", "value": "4"}',
+        '{"message_id": "m1", "kind": "csat"}',
+        '{"message_id": "m1", "kind": "csat", "value": "6"}',
+        '{"message_id": "m1", "kind": "csat", "value": ["4"]}',
         '{"message_id": "unknown", "kind": "up"}',
         json.dumps({"message_id": "m1", "kind": "down", "comment": "x" * 501}),
     ],

@@ -7,8 +7,8 @@
    #shell              ours: list of conversations, header, #thread (see ui/frame.py); children of #thread have a
                        data-key, by which an update replaces them
 
-   Tells the other scripts of every update by the event "switchboard:update", takes wishes by "switchboard:signal" with
-   {event, content}, and messages that come by themselves by "switchboard:live" with {html}. */
+   Tells the other scripts of every update by the event "switchboard:update" with {update, words}, takes wishes by
+   "switchboard:signal" with {event, content}, and messages that come by themselves by "switchboard:live" with {html}. */
 "use strict";
 (() => {
   const $ = (selector, within = document) => within.querySelector(selector);
@@ -141,7 +141,7 @@
   }
 
   function judged(update) {
-    const message = $(`#thread [data-message-id="${CSS.escape(update.message_id)}"]`);
+    const message = $(`#thread .bot-message[data-message-id="${CSS.escape(update.message_id)}"]`);
     if (!message) return;
     for (const kind of ["up", "down"]) {
       $(`.thumb-${kind}`, message).setAttribute("aria-pressed", String(update.verdict === kind));
@@ -154,11 +154,12 @@
     const update = decoded(element);
     if (!update || update.number === applied) return;
     applied = update.number;
-    const acts = { open, reset, merge: () => merge(update.html), listed: () => {}, judged, failed: () => failed() };
+    const nothing = () => {};
+    const acts = { open, reset, merge: () => merge(update.html), listed: nothing, judged, rated: nothing, failed: () => failed() };
     acts[update.mode](update);
     if (update.past) $("#past").innerHTML = update.past;
     if (update.said) $("#announce").textContent = update.said;
-    document.dispatchEvent(new CustomEvent("switchboard:update", { detail: { mode: update.mode, words } }));
+    document.dispatchEvent(new CustomEvent("switchboard:update", { detail: { update, words } }));
     fulfil();
   }
 

@@ -130,6 +130,6 @@
   document.addEventListener("switchboard:update", (event) => {
     ({ words } = event.detail);
     times();
-    if (event.detail.mode === "open") watchTraining();
+    if (event.detail.update.mode === "open") watchTraining();
   });
 })();

@@ -1,7 +1,8 @@
 /* What people write comes by itself: asks the server who holds the shown conversation and what operators wrote in it,
    every second while a person holds it or is waited for, seldom otherwise, and not at all while nothing is shown.
 
-   Reads which conversation is shown from the list (#past); hands messages to chat.js by the event "switchboard:live". */
+   Reads which conversation is shown from the list (#past); hands messages to chat.js by the event "switchboard:live",
+   and tells by "switchboard:left" that a person has given the conversation back. */
 "use strict";
 (() => {
   const $ = (selector, within = document) => within.querySelector(selector);
@@ -33,6 +34,7 @@
     const after = left ? remark(words.left) : "";
     const html = before + found.html + after;
     if (html) document.dispatchEvent(new CustomEvent("switchboard:live", { detail: { html } }));
+    if (left) document.dispatchEvent(new CustomEvent("switchboard:left"));
   }
 
   async function ask() {

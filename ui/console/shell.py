@@ -14,6 +14,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from agent.errors import UnknownAppError
 from agent.users import Role, User
 from ui.console.words import FRAME
 from ui.frame import settings_choices
@@ -31,6 +32,8 @@ class Tab:
     """From the Agent to its JSON routes, which go under ``/console/api``."""
     role: Role = "operator"
     """Who sees it; its routes check for themselves, by ``Operator`` or ``Admin``."""
+    scripts: tuple[str, ...] = ()
+    """Further scripts in ``assets``, loaded before its own."""
 
 
 def page(
@@ -71,7 +74,8 @@ def page(
         '<p id="told" role="status"></p>'
     )
     title = f"{own['tab']} · Switchboard"
-    return _document(title, body, facts, ("console", tab.name), ("console", tab.name), language, theme, version)
+    scripts = ("console", *tab.scripts, tab.name)
+    return _document(title, body, facts, ("console", tab.name), scripts, language, theme, version)
 
 
 def sign_in_page(any_user: bool, language: str, theme: str, version: str) -> str:
@@ -97,6 +101,13 @@ def sign_in_page(any_user: bool, language: str, theme: str, version: str) -> str
     )
     title = f"{words['sign_in']} · Switchboard"
     return _document(title, body, {"words": words}, ("console",), ("console", "sign-in"), language, theme, version)
+
+
+def require_app(apps: Sequence[Mapping[str, Any]], name: str) -> None:
+    """Raises UnknownAppError if none of ``apps`` has that name."""
+    names = [app["name"] for app in apps]
+    if name not in names:
+        raise UnknownAppError(name, names)
 
 
 def may_see(user: User, tab: Tab) -> bool:

@@ -38,6 +38,17 @@ def test_the_predicted_intents_article_wins_a_near_race(domain: Domain) -> None:
     assert best_answers(hits, domain, predict("x", "fines", 0.9))[0].hit is hits[0]
 
 
+def test_of_passages_that_fit_as_well_the_one_that_was_not_quoted_comes_first(domain: Domain) -> None:
+    said, new = hit(score=0.6), hit("Fines are small.", document="fines", score=0.57)
+    far = hit("Fines are small.", document="fines", score=0.5)
+    neither = predict("x", "loan_status", second="reserve")
+    [best] = best_answers([said, new], domain, neither)
+    assert best.hit is said
+    assert best_answers([said, new], domain, neither, [best.key])[0].hit is new
+    assert best_answers([said, far], domain, neither, [best.key])[0].hit is said
+    assert best_answers([said], domain, neither, [best.key])[0].hit is said
+
+
 def test_below_the_threshold_there_is_no_answer(domain: Domain) -> None:
     assert best_answers([hit(document="other", score=0.39)], domain, predict("x")) == []
     assert best_answers([], domain, predict("x")) == []

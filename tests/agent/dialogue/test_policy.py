@@ -93,6 +93,18 @@ def test_anger_is_met_with_other_words_and_a_person(talk: Talk) -> None:
     assert calm.quick_replies == ()
 
 
+def test_venting_gets_an_apology_and_what_can_be_done_next_and_twice_of_it_a_person(talk: Talk) -> None:
+    talk.say(predict("what is the fine", "fines"), [hit("Fines are small.", document="fines")])
+    vented = talk.say(predict("how annoying", "hours", 0.3, out_of_scope=0.7, mood="negative"))
+    assert (vented.route.kind, vented.route.intent) == ("answer", "fines")
+    assert "sorry" in vented.text
+    assert "fines" in vented.text
+    assert [q.title for q in vented.quick_replies] == ["Talk to a person"]
+    assert talk.tracker.last_question == "what is the fine"
+    again = talk.say(predict("useless, all of it", "hours", 0.3, out_of_scope=0.7, mood="negative"))
+    assert again.route.kind == "handoff"
+
+
 def test_a_mood_that_is_not_sure_is_answered_plainly(talk: Talk) -> None:
     prediction = predict("a fine", "fines", mood="negative")
     assert prediction.sentiment is not None

@@ -148,6 +148,17 @@ def test_the_surer_reading_of_a_follow_up_holds(domain: Domain) -> None:
     assert (own.prediction.intent, own.query, own.leaned) == ("fines", "is it free of charge (Emma)", False)
 
 
+@pytest.mark.parametrize("text", ["then I'd rather reserve it", "do they have Emma there?"])
+def test_a_clear_wish_that_is_new_is_not_blurred_by_the_last_question(domain: Domain, text: str) -> None:
+    before = tracker("when do you open?", last_intent="hours")
+    texts = reading(text, before, domain).texts
+    clear, blurred = predict("x", "reserve", 0.95), predict("x", "reserve", 0.5)
+    [wish] = wishes(read(texts, clear, *[blurred] * (len(texts) - 1)), before, domain)
+    assert not wish.leaned
+    [wish] = wishes(read(texts, clear, *[blurred] * (len(texts) - 1)), replace(before, last_intent="reserve"), domain)
+    assert wish.leaned
+
+
 def test_a_bare_follow_up_never_stands_alone(domain: Domain) -> None:
     before = tracker("is emma in?")
     texts = reading("what about Friday?", before, domain).texts

@@ -4,10 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from agent.dialogue.router import HELD, LANGUAGE, NO_WORDS, OFFERED, RESUMED, SCOPE, Router, code_of
-from agent.dialogue.tracker import Clarification, FormState, Tracker
+from agent.dialogue.router import (
+    HELD,
+    LANGUAGE,
+    NO_WORDS,
+    OFFERED,
+    RESUMED,
+    SCOPE,
+    VENTED,
+    Router,
+    code_of,
+    is_angry,
+)
+from agent.dialogue.tracker import Clarification, FormState, Note, Tracker
 from agent.domain import Domain
-from agent.types import Prediction, Route
+from agent.types import Prediction, Route, RouteKind, Sentiment
 from tests.agent.dialogue.small_app import predict
 
 
@@ -149,6 +160,29 @@ def test_repeated_anger_hands_over(domain: Domain) -> None:
     route = routed(domain, angry, Tracker("c", "library", anger=1))
     assert (route.kind, route.score, route.threshold) == ("handoff", 2, 2)
     assert routed(domain, predict("thanks", "fines"), Tracker("c", "library", anger=1)).kind == "answer"
+
+
+def test_a_plain_report_of_trouble_is_no_anger(domain: Domain) -> None:
+    trouble = predict("the book was not there", "loans")
+    trouble = replace(trouble, sentiment=Sentiment("negative", {"negative": 0.81, "neutral": 0.13, "positive": 0.06}))
+    assert not is_angry(trouble)
+
+
+def test_venting_after_an_answer_is_about_what_was_answered(domain: Domain) -> None:
+    def after(kind: RouteKind, said: Prediction, last: str = "fines") -> Route:
+        return routed(
+            domain, said, Tracker("c", "library", last_intent=last, notes=[Note("", kind, last, None, "neutral")])
+        )
+
+    vented = predict("how annoying", "hours", 0.3, out_of_scope=0.7, mood="negative")
+    route = after("answer", vented)
+    assert (code_of(route), route.kind, route.intent, route.score) == (VENTED, "answer", "fines", 0.7)
+    assert code_of(after("refuse", vented)) == SCOPE
+    assert code_of(after("answer", vented, last="greeting")) == SCOPE
+    assert code_of(routed(domain, vented)) == SCOPE
+    assert code_of(after("answer", predict("how odd", "hours", 0.3, out_of_scope=0.7))) == SCOPE
+    asked = predict("is the moon landing fake, idiots?", "hours", 0.3, out_of_scope=0.7, mood="negative")
+    assert code_of(after("answer", asked)) == SCOPE
 
 
 def test_two_failures_in_a_row_hand_over_but_two_strange_questions_do_not(domain: Domain) -> None:

@@ -7,7 +7,7 @@ import pytest
 from agent.config import Settings
 from agent.learning.data import Dataset
 from agent.learning.near import near_duplicates
-from agent.learning.reviewed import CLAIMS_OF_ONE_CLIENT, ROLLING_SHARE, ReviewedData, with_reviews
+from agent.learning.reviewed import CLAIMS_OF_ONE_CLIENT, RECENT, ROLLING_SHARE, ReviewedData, with_reviews
 from agent.text import fraction
 from agent.types import Example, StoredReview
 
@@ -124,7 +124,9 @@ def test_a_fifth_of_the_conversations_is_kept_out_of_training_whole() -> None:
     assert len(joined.everything.examples) == 7
     names = [f"c{n}" for n in range(1000)]
     many = join(*(review(n, f"text {n}", intent="track", conversation_id=name) for n, name in enumerate(names)))
-    assert 150 < len(many.rolling.examples) < 250
+    assert 30 < len(many.rolling.examples) < 90
+    assert min(int(e.text.split()[1]) for e in many.rolling.examples) >= 1000 - RECENT
+    assert len(many.rolling.examples) + len(many.dataset.examples) == 1000 + len(joined.dataset.examples) - 1
 
 
 def test_one_clients_reviewed_messages_are_bounded_by_number_and_by_share() -> None:
