@@ -1,4 +1,4 @@
-"""When an alert fires: an index beyond a line, or unusual for its company. Pure: a rule, a state and a day give the next.
+"""When an alert fires: an index beyond a line, or unusual for its company. A rule, a state and a day give the next.
 
 Hysteresis: a rule that fired is armed again only when the value is back on the other side of a second line. Cool-down:
 it keeps quiet for some days after it fired, even if armed. Knows nothing of how an alert reaches anybody.

@@ -32,7 +32,7 @@ SHORTEST = 7
 PENALTY = 3.0
 """Of a cut that PELT makes, in units of variance x ln(days). Schwarz's criterion, made for independent noise, would
 have 2 (a level and its place); the rest pays for noise that lasts from one day to the next."""
-ALARM = 20.0
+ALARM = 15.0
 """Of the daily look, in units of variance: half of it is the logarithm of the likelihood ratio."""
 LOOK_BACK = 60
 """Days with items within which the daily look seeks the cut."""
@@ -92,9 +92,12 @@ def shifts_at_once(
         seen = slice(start, end)
         clipped = _clip(value[seen], middle[seen], variance / weight[seen])
         cut, gain, before, after = _best_cut(clipped, weight[seen])
-        if gain >= alarm * variance:
+        # A change of the last days may still be a spike, or belong to a shift that is not wholly there yet.
+        if gain >= alarm * variance and len(clipped) - cut >= SHORTEST:
             yield Shift(days[some[start + cut]], before, after, days[some[end - 1]])
             start += cut
+            # The level before the shift would make spikes of its first days.
+            middle[start:] = _medians(value[start:], AROUND - 1, 0)
 
 
 def day_weights(items: NDArray[np.int64]) -> Floats:
@@ -127,7 +130,7 @@ def _clip(values: Floats, middle: Floats, variance: Floats) -> Floats:
 def _best_cut(values: Floats, weight: Floats) -> tuple[int, float, float, float]:
     """Where two levels explain the values best, by how much the weighted squares fall, and both levels."""
     weights, sums = np.cumsum(weight), np.cumsum(weight * values)
-    cuts = np.arange(max(SHORTEST, len(values) - LOOK_BACK), len(values) - SHORTEST + 1)
+    cuts = np.arange(max(SHORTEST, len(values) - LOOK_BACK), len(values))
     left, right = weights[cuts - 1], weights[-1] - weights[cuts - 1]
     before, after = sums[cuts - 1] / left, (sums[-1] - sums[cuts - 1]) / right
     gain = left * right / weights[-1] * (after - before) ** 2

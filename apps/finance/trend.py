@@ -1,4 +1,4 @@
-"""The sentiment index: points of a company or a sector, from the sums of its days, each with a band and a smoothed value.
+"""The sentiment index of a company or a sector, from the sums of its days: points with a band and a smoothed value.
 
 A point is the weighted mean score of the period's stories, drawn towards 0 by the weight of one sure, neutral item.
 A story has one voice: its reposts are counted as items and weigh nothing. A sector is the sum of its companies' rows.

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .aggregates import Day
 from .prices import CLOSE, ZONE, Floats, Instants, Prices, session_ends, session_of
 
 Measure = Literal["close", "parkinson", "garman_klass"]
@@ -51,15 +52,16 @@ def daily_variance(prices: Prices, measure: Measure) -> Floats:
     no daily one. The other two see the open session alone and need no adjusted prices: a split moves all of a day.
     """
     if measure == "close":
-        squares: Floats = np.diff(np.log(prices.adjusted), prepend=np.nan) ** 2
+        squares: Floats = np.square(np.diff(np.log(prices.adjusted), prepend=np.nan))
         return squares
-    spread: Floats = np.log(prices.high / prices.low) ** 2
+    spread: Floats = np.square(np.log(prices.high / prices.low))
     if measure == "parkinson":
         parkinson: Floats = spread / (4 * np.log(2))
         return parkinson
     drift = np.log(prices.close / prices.open) ** 2
     # Rounded prices may put the close a hair outside of high and low.
-    return np.maximum(0.5 * spread - (2 * np.log(2) - 1) * drift, 0.0)
+    garman_klass: Floats = np.maximum(0.5 * spread - (2 * np.log(2) - 1) * drift, 0.0)
+    return garman_klass
 
 
 def realised_volatility(variance: Floats, sessions: int) -> Floats:
@@ -89,18 +91,37 @@ def sentiment_features(prices: Prices, scores: Scores, close: time = CLOSE, zone
     The weighted mean score, the weighted standard deviation, and ln(1 + number of items that have a weight). All three
     are 0 for a session without items: nothing was said, which is what the index says of it too.
     """
-    count = len(prices.days)
     session = session_of(scores.published, session_ends(prices.days, close, zone))
-    taken = (session < count) & (scores.weight > 0)
-    session, weight, score = session[taken], scores.weight[taken], scores.score[taken]
-    total = np.bincount(session, weight, count)
-    some = total > 0
-    share = np.where(some, total, 1.0)
-    level = np.bincount(session, weight * score, count) / share
-    square = np.bincount(session, weight * score**2, count) / share
-    dispersion = np.sqrt(np.maximum(square - level**2, 0.0))
-    volume = np.log1p(np.bincount(session, minlength=count))
-    return np.column_stack([level, dispersion, volume])
+    counted = (scores.weight > 0).astype(np.float64)
+    weighted = scores.weight * scores.score
+    return _sentiment(len(prices.days), session, scores.weight, weighted, weighted * scores.score, counted)
+
+
+def sentiment_of_days(prices: Prices, rows: Sequence[Day]) -> Floats:
+    """As ``sentiment_features``, from the sums of a company's trading days (aggregates by session, not by UTC day).
+
+    The rows know weekends and no holidays: a day that is no session counts for the next one.
+    """
+    sessions = np.array(prices.days, dtype="datetime64[D]")
+    session = np.searchsorted(sessions, np.array([row.day for row in rows], dtype="datetime64[D]"))
+    names = ("weight_sum", "score_sum", "score_sq_sum", "stories")
+    sums = [np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in names]
+    return _sentiment(len(sessions), session, *sums)
+
+
+def _sentiment(
+    count: int, session: NDArray[np.int64], weight: Floats, score: Floats, square: Floats, stories: Floats
+) -> Floats:
+    """From sums of weights, of weighted scores and of weighted squares, each of shape (rows,), by session."""
+    known = session < count
+    weights, scores, squares, numbers = (
+        np.bincount(session[known], column[known], count) for column in (weight, score, square, stories)
+    )
+    share = np.where(weights > 0, weights, 1.0)
+    level = scores / share
+    # Rounding may leave a variance a hair below 0.
+    dispersion = np.sqrt(np.maximum(squares / share - level**2, 0.0))
+    return np.column_stack([level, dispersion, np.log1p(numbers)])
 
 
 def check_no_lookahead(
