@@ -153,13 +153,14 @@ def compare(name: str, forecasts: Sequence[Forecasts]) -> Comparison:
 
 
 def sentence(result: Comparison) -> str:
-    """What an analyst may take from it, in one or two plain sentences."""
+    """What an analyst may take from it, in one plain sentence."""
+    p = f"p = {result.p:.2f}" if result.p >= 0.01 else "p < 0.01"
     figures = (
         f"out-of-sample R2 {result.r2_sentiment:.3f} with sentiment against {result.r2_har:.3f} without, "
-        f"p = {result.p:.2f}, {result.count:,} sessions from {result.first} to {result.last}"
+        f"{p}, {result.count:,} sessions from {result.first} to {result.last}"
     )
     if result.p >= ALPHA:
         return f"Sentiment says nothing here on the volatility of {result.name}: {figures}."
     if result.dm > 0:
         return f"Sentiment of the day before improved the forecast of the volatility of {result.name}: {figures}."
-    return f"Sentiment made the forecast of the volatility of {result.name} worse: {figures}."
+    return f"Sentiment says nothing here on the volatility of {result.name}, and made its forecast worse: {figures}."

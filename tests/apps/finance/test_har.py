@@ -60,7 +60,8 @@ def test_sentiment_that_does_not_matter_is_said_to_say_nothing() -> None:
 
 def test_a_worse_forecast_is_called_worse() -> None:
     worse = Comparison("A", 300, DAYS[0], DAYS[-1], 0.3, 0.2, -3.0, 0.003, 0.9)
-    assert sentence(worse).startswith("Sentiment made the forecast of the volatility of A worse")
+    assert sentence(worse).startswith("Sentiment says nothing here on the volatility of A, and made its forecast worse")
+    assert "p < 0.01" in sentence(worse)
 
 
 def test_each_forecast_is_fitted_on_what_its_session_knows() -> None:
