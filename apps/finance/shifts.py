@@ -32,7 +32,7 @@ SHORTEST = 7
 PENALTY = 3.0
 """Of a cut that PELT makes, in units of variance x ln(days). Schwarz's criterion, made for independent noise, would
 have 2 (a level and its place); the rest pays for noise that lasts from one day to the next."""
-ALARM = 15.0
+ALARM = 20.0
 """Of the daily look, in units of variance: half of it is the logarithm of the likelihood ratio."""
 LOOK_BACK = 60
 """Days with items within which the daily look seeks the cut."""
