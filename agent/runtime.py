@@ -24,6 +24,7 @@ from agent.alerts import AlertBook
 from agent.apps import PASSAGES, App, build_app, load_domains, open_index, reranked
 from agent.config import Settings
 from agent.customers import Subject
+from agent.desk import ReviewDesk
 from agent.dialogue.router import HELD
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain
@@ -102,6 +103,7 @@ class Agent:
         # lock while the model reads, so there are many, that two conversations seldom wait for each other.
         self._turns = [threading.Lock() for _ in range(4096)]
         self.inbox = Inbox(store, self._app, self._lock_of, settings.max_message_chars)
+        self.desk = ReviewDesk(store, self.engine, backbone, settings, self._app, self.reload)
 
     @classmethod
     def open(
@@ -172,6 +174,7 @@ class Agent:
         """Finish what waits and close the database."""
         if self.shadow is not None:
             self.shadow.close()
+        self.desk.close()
         self.engine.close()
         if self.generator is not None:
             self.generator.close()

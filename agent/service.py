@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.config import Settings
-from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply
+from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply, Review, StoredReview
 from agent.users import UserBook
 
 if TYPE_CHECKING:
+    from agent.desk import Listed, Opened, Section
+    from agent.learning.decisions import Decision
     from index.documents import Passage
     from index.knowledge import Hit
 
@@ -30,6 +32,24 @@ class InboxService(Protocol):
     def give_back(self, conversation_id: str, operator: str, note: str, *, others: bool = False) -> None: ...
 
 
+class DeskService(Protocol):
+    """What the console's tab Review asks; ``agent.desk.ReviewDesk`` is one."""
+
+    def listed(self, app: str, section: Section) -> tuple[list[Listed], bool]: ...
+
+    def disputed(self, app: str) -> list[Decision]: ...
+
+    def progress(self, app: str, since: str) -> tuple[Mapping[str, int], list[StoredReview]]: ...
+
+    def open(self, app: str, message_id: str) -> Opened: ...
+
+    def decide(self, review: Review, message_ids: Sequence[str] = ()) -> list[int]: ...
+
+    def undo(self, app: str, review_ids: Sequence[int], who: str, *, others: bool = False) -> None: ...
+
+    def add_intent(self, app: str, name: str, title: str, reply: str, who: str) -> None: ...
+
+
 class Service(Protocol):
     """All methods block and may be called from many threads."""
 
@@ -44,6 +64,9 @@ class Service(Protocol):
 
     @property
     def inbox(self) -> InboxService: ...
+
+    @property
+    def desk(self) -> DeskService: ...
 
     def reply(self, message: Message, gone: Gone | None = None) -> Reply: ...
 

@@ -130,15 +130,86 @@ const Console = (() => {
     }
   }
 
-  /* Single keys as shortcuts: keys({ j: next }). They rest while something is typed or a modifier is held. */
+  /* Single keys as shortcuts: keys({ j: next }). They rest while something is typed or a modifier is held, and a button
+     that has the focus keeps the keys that press it. */
   function keys(acts) {
     document.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
       if (event.target.closest("input, textarea, select, dialog")) return;
+      if ([" ", "Enter"].includes(event.key) && event.target.closest("button, a, summary")) return;
       const act = acts[event.key];
       if (!act) return;
       event.preventDefault();
       act(event);
+    });
+  }
+
+  /* Let the person pick one of ``options`` {title, detail, badge}, by typing, by arrows, or by a number while nothing is
+     typed: the option, or null. ``search(text)`` asks the server for others; without it the text is looked for in
+     titles and details. */
+  function pick(title, options, search) {
+    let shown = options;
+    let at = 0;
+    let chosen = null;
+    const list = h("ul", { id: "pick-list", role: "listbox", "aria-label": title });
+    const none = h("p.quiet", {}, words.nothing_found);
+    const box = h("input.field", { role: "combobox", "aria-expanded": "true", "aria-controls": "pick-list", "aria-label": words.search, placeholder: words.search, autocomplete: "off", spellcheck: "false" });
+    const dialog = h("dialog.picker", { "aria-labelledby": "pick-title" }, h("h2", { id: "pick-title" }, title), box, list, none);
+    function choose(option) {
+      chosen = option;
+      dialog.close();
+    }
+    function draw() {
+      at = Math.max(0, Math.min(at, shown.length - 1));
+      const option = (one, place) =>
+        h(
+          "li",
+          { id: `pick-${place}`, role: "option", "aria-selected": String(place === at), onclick: () => choose(one) },
+          place < 9 && !box.value ? h("kbd", {}, place + 1) : null,
+          h("span", {}, h("strong", {}, one.title), one.badge ? h("span.badge", {}, one.badge) : null, h("span.quiet", {}, one.detail)),
+        );
+      list.replaceChildren(...shown.map(option));
+      none.hidden = shown.length > 0;
+      if (shown.length > 0) box.setAttribute("aria-activedescendant", `pick-${at}`);
+      else box.removeAttribute("aria-activedescendant");
+      list.children[at]?.scrollIntoView({ block: "nearest" });
+    }
+    async function look() {
+      const text = box.value.trim();
+      at = 0;
+      if (!text) shown = options;
+      else if (search) {
+        await attempt(async () => {
+          const found = await search(text);
+          // The person may have typed on meanwhile.
+          if (text === box.value.trim()) shown = found;
+        });
+      } else {
+        const parts = text.toLowerCase().split(/\s+/);
+        shown = options.filter((one) => parts.every((part) => `${one.title} ${one.detail}`.toLowerCase().includes(part)));
+      }
+      draw();
+    }
+    box.addEventListener("input", look);
+    dialog.addEventListener("keydown", (event) => {
+      if (event.isComposing) return;
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      const number = box.value ? NaN : Number.parseInt(event.key, 10);
+      if (step) at += step;
+      else if (event.key === "Enter" && shown[at]) choose(shown[at]);
+      else if (shown[number - 1]) choose(shown[number - 1]);
+      else return;
+      event.preventDefault();
+      draw();
+    });
+    draw();
+    $("#shell").append(dialog);
+    dialog.showModal();
+    return new Promise((resolve) => {
+      dialog.addEventListener("close", () => {
+        dialog.remove();
+        resolve(chosen);
+      });
     });
   }
 
@@ -207,5 +278,5 @@ const Console = (() => {
     document.addEventListener(kind, () => (active = true), { passive: true });
   }
 
-  return { $, words, user, apps, Problem, api, h, cleaned, fill, every, tell, attempt, keys, since, moment, count };
+  return { $, words, user, apps, Problem, api, h, cleaned, fill, every, tell, attempt, keys, pick, since, moment, count };
 })();

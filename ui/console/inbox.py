@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 from agent.inbox import MOST_NOTE
 from agent.service import InboxService
 from ui.console.inbox_words import INBOX
+from ui.console.message import shown_message
 from ui.console.session import Operator
 from ui.console.shell import Tab
-from ui.markup import to_html
 
 # Characters of a last message in the list.
 _BEGINNING = 160
@@ -54,7 +54,7 @@ def routes(agent: InboxAgent) -> APIRouter:
     ) -> dict[str, Any]:
         """The conversation, and its messages from the one after ``after`` on."""
         found = agent.inbox.conversation(conversation_id, after)
-        return found | {"messages": [_message(row) for row in found["messages"]]}
+        return found | {"messages": [shown_message(row) for row in found["messages"]]}
 
     @router.post("/conversations/{conversation_id}/take", status_code=204)
     def take(conversation_id: str, user: Operator) -> None:
@@ -74,21 +74,6 @@ def routes(agent: InboxAgent) -> APIRouter:
 
 def _shortened(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "last_text": row["last_text"][:_BEGINNING]} for row in rows]
-
-
-def _message(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of ``Store.messages`` as the page shows it: the bot's Markdown as clean HTML, what people wrote as text."""
-    by_bot = row["role"] == "bot" and not row["author"]
-    return {
-        "number": row["number"],
-        "by": row["author"] or row["role"],
-        "kind": "person" if row["author"] else row["role"],
-        "text": None if by_bot else row["text"],
-        "html": to_html(row["text"]) if by_bot else None,
-        "sources": [citation["title"] for citation in row["citations"]],
-        "created_at": row["created_at"],
-        "judged": row["judged"],
-    }
 
 
 TAB = Tab("inbox", INBOX, routes)

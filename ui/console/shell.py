@@ -31,6 +31,8 @@ class Tab:
     """From the Agent to its JSON routes, which go under ``/console/api``."""
     role: Role = "operator"
     """Who sees it; its routes check for themselves, by ``Operator`` or ``Admin``."""
+    scripts: tuple[str, ...] = ()
+    """Further scripts in ``assets``, loaded before its own."""
 
 
 def page(
@@ -71,7 +73,8 @@ def page(
         '<p id="told" role="status"></p>'
     )
     title = f"{own['tab']} · Switchboard"
-    return _document(title, body, facts, ("console", tab.name), ("console", tab.name), language, theme, version)
+    scripts = ("console", *tab.scripts, tab.name)
+    return _document(title, body, facts, ("console", tab.name), scripts, language, theme, version)
 
 
 def sign_in_page(any_user: bool, language: str, theme: str, version: str) -> str:

@@ -26,6 +26,8 @@ FRAME: Mapping[str, Words] = {
         "app_choice": "Assistant",
         "all_apps": "All assistants",
         "lost": "The service cannot be reached. Trying again.",
+        "search": "Search",
+        "nothing_found": "Nothing found",
         # Signing in
         "sign_in": "Sign in",
         "sign_in_lead": "For those who answer customers and teach the assistants.",
@@ -60,6 +62,8 @@ FRAME: Mapping[str, Words] = {
         "app_choice": "助手",
         "all_apps": "所有助手",
         "lost": "无法连接到服务，正在重试。",
+        "search": "搜索",
+        "nothing_found": "没有找到",
         "sign_in": "登录",
         "sign_in_lead": "供接待客户和训练助手的人员使用。",
         "name": "用户名",
