@@ -75,7 +75,7 @@ def serve(
     check_port(settings.host, settings.port)
     agent = Agent.open(settings, holder=settings.address, untrained=first_version)
     background = Background(agent, adapters=train)
-    schedule = Schedule(settings, agent.store.file, tuple(agent.domains))
+    schedule = Schedule(settings, agent.store.file, tuple(agent.domains), agent.retrainer)
     watch = Watch(agent)
     try:
         server = create_app(agent)

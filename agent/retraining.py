@@ -23,7 +23,7 @@ from agent.config import Settings
 from agent.database import DataFile, now
 from agent.domain import Domain
 from agent.errors import ModelError, TrainingError
-from agent.jobs import Job, JobBook
+from agent.jobs import JobBook
 from agent.learning.fit import Progress, score
 from agent.learning.gate import GateSettings, Verdict, judge
 from agent.learning.registry import ModelRegistry
@@ -31,16 +31,13 @@ from agent.learning.retrain import Recipe, Trained, save_trained, train_model
 from agent.learning.reviewed import ReviewedData
 from agent.model.backbone import Backbone
 from agent.model.storage import library_versions, load_model, read_manifest
-from agent.reviews import ReviewBook
 from agent.teach import dataset_of, documents_of, domain_of, learning_data, training_lock
 from agent.trial import measure_both, side_by_side
+from agent.versions import KIND, REPORT, count_new
 from index.knowledge import KnowledgeIndex
 
 Start = Literal["best", "champion", "scratch"]
 STARTS: tuple[Start, ...] = ("best", "champion", "scratch")
-KIND = "retrain"
-REPORT = "comparison.json"
-"""In the folder ``reports/<version>``: the challenger beside the champion, with the verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +118,6 @@ def retrain(
         verdict = outcome.verdict.to_dict() if outcome.verdict else None
         book.end(job, "done", outcome.reason, version=outcome.version, verdict=verdict)
         return outcome
-
-
-def count_new(file: DataFile, app: str, last: Job | None) -> int:
-    """Reviews of an app that came after a job had collected what it learned from, skipped ones not counted."""
-    since = last.recipe["until"] if last else None
-    return sum(review.verdict != "skipped" for review in ReviewBook(file).reviews(app, since))
 
 
 def undecided(file: DataFile, domain: Domain, index: KnowledgeIndex, learned: ReviewedData, most: int) -> list[str]:

@@ -43,11 +43,13 @@ from agent.names import check_feedback
 from agent.privacy import Privacy
 from agent.progress import Bar
 from agent.redaction import make_redactor
+from agent.retrainer import Retrainer
 from agent.shadow import Shadow
 from agent.store import Store
 from agent.text import clean
 from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply, Route
 from agent.users import UserBook
+from agent.versions import Versions
 from agent.why import explain, why
 from index.documents import Passage
 from index.knowledge import Hit, KnowledgeIndex
@@ -104,6 +106,8 @@ class Agent:
         self._turns = [threading.Lock() for _ in range(4096)]
         self.inbox = Inbox(store, self._app, self._lock_of, settings.max_message_chars)
         self.desk = ReviewDesk(store, self.engine, backbone, settings, self._app, self.reload)
+        self.retrainer = Retrainer(settings)
+        self.versions = Versions(settings, store.file, backbone, self._apps, self.engine.version, self._serve)
 
     @classmethod
     def open(
@@ -161,6 +165,11 @@ class Agent:
         model = open_version(folder, self.backbone)
         self.engine.swap(app, model, teach(model))
 
+    def _serve(self, app: str) -> None:
+        """Serve the champion at once; lessons follow as soon as whoever follows the reviews has looked."""
+        self.load_champion(app)
+        self.reviewed.set()
+
     def reload(self, app: str) -> None:
         """Take up an app's files as they are now; turns that are under way end with what they began with.
 
@@ -172,6 +181,7 @@ class Agent:
 
     def close(self) -> None:
         """Finish what waits and close the database."""
+        self.retrainer.close()
         if self.shadow is not None:
             self.shadow.close()
         self.desk.close()

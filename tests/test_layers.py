@@ -46,7 +46,7 @@ LAYERS = (
     ("agent.scrub", "agent.privacy", "agent.metrics"),
     ("agent.progress",),
     ("agent.apps", "agent.why", "agent.names"),
-    ("agent.inbox", "agent.teach", "agent.new_intent", "agent.refresher"),
+    ("agent.inbox", "agent.teach", "agent.new_intent", "agent.refresher", "agent.versions", "agent.retrainer"),
     ("agent.reviewing",),
     ("agent.desk",),
     ("agent.runtime", "agent.service"),

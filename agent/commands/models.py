@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.commands.options import AppName, AsJson, Config, Data, out, settings_of
-from agent.errors import BadInputError, LockedError
+from agent.errors import BadInputError, LockedError, SwitchboardError
 from agent.progress import StepProgress
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ def retrain(
         str | None, typer.Option(help="Train so long at most, such as 30m, and keep the best so far. [default: none]")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Retrain even if little is new.")] = False,
+    who: Annotated[
+        str | None, typer.Option(help="Who asked for it, for the records. [default: the system's user]")
+    ] = None,
     as_json: AsJson = False,
     data: Data = None,
     config: Config = None,
@@ -58,7 +61,7 @@ def retrain(
         while True:
             began = time.monotonic()
             try:
-                _retrain_once(settings, name, auto, start, force, limit_s, as_json)
+                _retrain_once(settings, name, auto, start, force, limit_s, who or getpass.getuser(), as_json)
             except LockedError as error:
                 if pause is None:
                     raise
@@ -76,7 +79,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _retrain_once(
-    settings: Settings, name: str, auto: bool, start: Any, force: bool, limit_s: float | None, as_json: bool
+    settings: Settings, name: str, auto: bool, start: Any, force: bool, limit_s: float | None, who: str, as_json: bool
 ) -> None:
     from agent import retraining
 
@@ -88,9 +91,13 @@ def _retrain_once(
             said = time.monotonic()
             print(json.dumps({"step": step.number, "total": step.total}), flush=True)
 
-    options: dict[str, Any] = {"auto": auto, "who": getpass.getuser(), "start": start, "force": force}
+    options: dict[str, Any] = {"auto": auto, "who": who, "start": start, "force": force}
     if as_json:
-        done = retraining.retrain(settings, name, **options, limit_s=limit_s, progress=say)
+        try:
+            done = retraining.retrain(settings, name, **options, limit_s=limit_s, progress=say)
+        except SwitchboardError as error:
+            print(json.dumps({"failed": str(error)}), flush=True)
+            raise
         verdict = None if done.verdict is None else done.verdict.to_dict()
         shown = {"version": done.version, "promoted": done.promoted, "reason": done.reason, "verdict": verdict}
         print(json.dumps(shown), flush=True)
@@ -111,11 +118,13 @@ def seconds(text: str, option: str) -> float:
 def versions(name: AppName, as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
     """List an app's model versions: which one serves, which one is on trial, and what the gate said."""
     from agent.learning.registry import ModelRegistry
+    from agent.versions import report_of
 
     settings = settings_of(config, data=data)
     registry = ModelRegistry(settings.data, name)
     found = registry.versions()
-    verdicts = {v.name: _verdict(settings, name, v.name) for v in found}
+    reports = {v.name: report_of(registry, v.name) for v in found}
+    verdicts = {name: None if report is None else report["verdict"] for name, report in reports.items()}
     if as_json:
         rows = [
             {
@@ -145,18 +154,6 @@ def versions(name: AppName, as_json: AsJson = False, data: Data = None, config: 
         who = f" by {escape(move.who)}" if move.who else ""
         why = f": {escape(move.why)}" if move.why else ""
         out.print(f"Last move: {move.kind} of {move.after}{who}, {move.at}{why}", highlight=False, soft_wrap=True)
-
-
-def _verdict(settings: Settings, app: str, version: str) -> dict[str, Any] | None:
-    """What the gate said of a version when it was made; None if it was never held against another."""
-    from agent.learning.registry import ModelRegistry
-    from agent.retraining import REPORT
-
-    path = ModelRegistry(settings.data, app).folder / "reports" / version / REPORT
-    if not path.is_file():
-        return None
-    verdict: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["verdict"]
-    return verdict
 
 
 def compare(
@@ -220,33 +217,27 @@ def promote(
     config: Config = None,
 ) -> None:
     """Serve a version; a running service takes it up within seconds."""
-    from agent.audit import AuditLog
+    from agent import versions
     from agent.database import DataFile
     from agent.learning.registry import ModelRegistry
     from agent.teach import domain_of
 
-    settings, who = settings_of(config, data=data), getpass.getuser()
+    settings = settings_of(config, data=data)
     domain_of(settings, name)
-    registry = ModelRegistry(settings.data, name)
-    before = registry.champion()
     with closing(DataFile.open(settings.data)) as file:
-        registry.promote(version, who=who, why=why)
-        old = None if before is None else before.name
-        AuditLog(file).write(who, "promote", name, version=version, before=old, why=why)
+        versions.promote(ModelRegistry(settings.data, name), file, version, getpass.getuser(), why)
     out.print(f"{name}: version {version} is in service.", highlight=False)
 
 
 def rollback(name: AppName, why: Why, data: Data = None, config: Config = None) -> None:
     """Go back to the version that served before the last promotion; twice goes back two."""
-    from agent.audit import AuditLog
     from agent.database import DataFile
     from agent.learning.registry import ModelRegistry
     from agent.teach import domain_of
+    from agent.versions import roll_back
 
-    settings, who = settings_of(config, data=data), getpass.getuser()
+    settings = settings_of(config, data=data)
     domain_of(settings, name)
-    registry = ModelRegistry(settings.data, name)
     with closing(DataFile.open(settings.data)) as file:
-        version = registry.rollback(who=who, why=why)
-        AuditLog(file).write(who, "rollback", name, version=version, why=why)
+        version = roll_back(ModelRegistry(settings.data, name), file, getpass.getuser(), why)
     out.print(f"{name}: version {version} is in service again.", highlight=False)

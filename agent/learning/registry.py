@@ -121,17 +121,21 @@ class ModelRegistry:
         """Let ``champion`` point at the version that it pointed at before the last promotion that still stands; its
         name. Twice goes back two promotions. Raises ModelError if there is none, or if it is damaged."""
         with self._locked():
-            stack: list[str | None] = [None]
-            for move in self._aliases().moves:
-                if move.kind == "promote":
-                    stack += [move.before, move.after] if stack == [None] else [move.after]
-                else:
-                    stack.pop()
-            before = stack[-2] if len(stack) > 1 else None
+            before = self.previous()
             if before is None:
                 raise ModelError(f"App '{self.app}' has no version that served before. Promote one by its name.")
             self._move("rollback", before, who, why)
         return before
+
+    def previous(self) -> str | None:
+        """The version that ``rollback`` leads to; None if there is none."""
+        stack: list[str | None] = [None]
+        for move in self._aliases().moves:
+            if move.kind == "promote":
+                stack += [move.before, move.after] if stack == [None] else [move.after]
+            else:
+                stack.pop()
+        return stack[-2] if len(stack) > 1 else None
 
     def set_challenger(self, name: str | None) -> None:
         """Put a version on trial, or none. Raises ModelError if there is no such version."""

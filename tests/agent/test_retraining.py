@@ -20,10 +20,11 @@ from agent.learning.retrain import recipe
 from agent.learning.train import Step
 from agent.model.backbone import Backbone
 from agent.model.storage import load_model, read_manifest
-from agent.retraining import REPORT, Outcome, retrain
+from agent.retraining import Outcome, retrain
 from agent.reviews import ReviewBook
 from agent.teach import training_lock
 from agent.types import Review
+from agent.versions import REPORT
 from tests.agent.library import TEXTS, make_library, train_library
 
 APP = "library"
