@@ -29,6 +29,7 @@ NAMES = (
     "engine",
     "reply",
     "swap",
+    "crash",
     "load",
     "gpu",
     "memory",
