@@ -2,8 +2,8 @@
    shown without waiting; what the server refuses is told and comes back. App and section stand in the address. */
 "use strict";
 (() => {
-  const { $, words, user, apps, Problem, api, h, fill, every, tell, attempt, keys, pick, moment } = Console;
-  const { said, titleOf, sayOf, choices, confirmed } = ReviewCase;
+  const { $, words, user, apps, Problem, api, h, fill, every, tell, attempt, keys, pick } = Console;
+  const { said, titleOf, choices, confirmed } = ReviewCase;
   const POLL_MS = 4000;
   const SECTIONS = ["queue", "wishes", "labels", "disputed"];
   // Entries after the open one whose conversations are fetched before they are asked for.
@@ -18,7 +18,7 @@
   let kept = []; // entries that stay though the server has them no more: undone, or noted and still open
   let notes = [];
   const decided = new Set();
-  const done = []; // what this page did: { app, section, entry, note, saved: promise of review ids }
+  let done = []; // what this page did: { app, section, entry, note, saved: promise of review ids }
   let uncounted = []; // what the server's count may not have yet: { count, known }
   let opened = new Map(); // of a reply's id, the promise of its conversation
 
@@ -64,10 +64,9 @@
     state.textContent = none ? words[`none_${section}`] : all.length === 0 ? words.working : "";
     state.classList.toggle("none", none);
     drawDay();
+    const nothing = () => h("div.empty", {}, h("strong", {}, words[`none_${section}`]), h("span", {}, words.none_means));
     if (!open) panel.replaceChildren(none ? nothing() : "");
   }
-
-  const nothing = () => h("div.empty", {}, h("strong", {}, words[`none_${section}`]), h("span", {}, words.none_means));
 
   function drawDay() {
     if (!found) return;
@@ -76,8 +75,7 @@
     if (mine > 0 || counts.has(user.name)) counts.set(user.name, mine);
     total.textContent = [...counts.values()].reduce((sum, one) => sum + one, 0);
     each.textContent = [...counts].map(([name, number]) => `${name} ${number}`).join(", ");
-    const line = (review) => h("li", {}, h("span", {}, review.text), h("span.quiet", {}, `${review.reviewer}: ${sayOf(review)}, `, moment(review.created_at)));
-    fill(recent, found.recent, (review) => review.id, line);
+    fill(recent, found.recent, (review) => review.id, ReviewCase.done);
   }
 
   // The open entry
@@ -86,7 +84,7 @@
     const act = (key, label, work, kind = "secondary") => h(`button.${kind}`, { type: "button", onclick: work }, label, h("kbd", {}, key));
     const confirm = confirmed(entry);
     const several = section === "wishes";
-    const about = section === "queue" || section === "disputed";
+    const about = entry.message_ids?.length === 1;
     return h(
       "div.actions",
       {},
@@ -104,7 +102,7 @@
   function drawCase() {
     const entry = open;
     const chips = h("p.notes", {}, notes.map((note) => h("span.badge.good", {}, `${words.noted}: ${note}`)));
-    const context = h("div.context", {});
+    const context = h("div.context", { role: "region", "aria-label": words.conversation, tabindex: "0" });
     const reasons = (entry.reasons ?? []).map((reason) => h("li", {}, reason));
     panel.replaceChildren(
       h(
@@ -121,16 +119,16 @@
           "aside",
           { "aria-label": words.decision },
           reasons.length > 0 ? [h("h3.label", {}, words.reasons), h("ul.reasons", { lang: "en" }, reasons)] : null,
-          choices(entry).length > 0 ? h("h3.label", {}, words.guesses) : null,
+          choices(entry).length > 0 ? h("h3.label", {}, entry.kind === "queue" ? words.guesses : words.decision) : null,
           h("div.choices", {}, choices(entry).map((choice, at) => ReviewCase.choiceButton(choice, at, () => choose(at)))),
           chips,
           actions(entry),
         ),
       ),
     );
-    if (entry.typical) context.append(h("h3.label", {}, words.typical), h("ul.typical", {}, entry.typical.map((text) => h("li", {}, text))));
+    if (entry.typical) context.append(h("div.heard", {}, h("h3.label", {}, words.typical), h("ul.typical", {}, entry.typical.map((text) => h("li", {}, text)))));
     if (entry.message_ids?.length === 1) fillContext(entry, context);
-    else if (entry.reviews) context.append(...ReviewCase.earlier(entry.reviews));
+    else if (entry.reviews) context.append(h("div.heard", {}, ReviewCase.earlier(entry.reviews)));
   }
 
   async function fillContext(entry, context) {
@@ -138,7 +136,8 @@
       const told = await conversationOf(entry);
       if (open?.key !== entry.key) return;
       const { conversation, judged, earlier, reading } = ReviewCase;
-      context.replaceChildren(...conversation(told), ...judged(told.feedback), ...earlier(told.reviews), ...reading(told));
+      const heard = h("div.heard", {}, conversation(told), judged(told.feedback), earlier(told.reviews));
+      context.replaceChildren(heard, h("div.read", {}, reading(told)));
     } catch (error) {
       if (!(error instanceof Problem)) tell(words.lost);
       else if (error.status !== 404) tell(error.message);
@@ -210,7 +209,7 @@
     const counted = { count: body.message_ids?.length ?? 1, known: false };
     uncounted.push(counted);
     const saved = api("review", { method: "POST", body }).finally(() => (counted.known = true));
-    saved.catch(() => uncounted.splice(uncounted.indexOf(counted), 1));
+    saved.catch(() => (uncounted = uncounted.filter((one) => one !== counted)));
     return saved;
   }
 
@@ -221,7 +220,7 @@
     done.push(place);
     leave(entry);
     if (!(await attempt(() => place.saved))) {
-      done.splice(done.indexOf(place), 1);
+      done = done.filter((one) => one !== place);
       if (place.app === app && place.section === section) {
         back(entry);
         draw();
@@ -243,7 +242,7 @@
     drawCase();
     panel.focus({ preventScroll: true });
     if (await attempt(() => place.saved)) return;
-    done.splice(done.indexOf(place), 1);
+    done = done.filter((one) => one !== place);
     if (open?.key !== entry.key) return;
     notes.splice(notes.indexOf(text), 1);
     drawCase();
@@ -258,8 +257,10 @@
       back(last.entry);
       show(last.entry);
     }
+    // What was refused is told, and back already.
+    const reviews = await last.saved.catch(() => null);
+    if (reviews === null) return;
     const gone = await attempt(async () => {
-      const reviews = await last.saved;
       await api("review/undo", { method: "POST", body: { app: last.app, reviews } });
       uncounted.push({ count: -reviews.length, known: true });
     });
@@ -281,9 +282,7 @@
     if (choice) decide({ verdict: choice.verdict, intent: choice.intent });
   }
 
-  function outOfScope() {
-    if (open) decide({ verdict: "out_of_scope" });
-  }
+  const outOfScope = () => open && decide({ verdict: "out_of_scope" });
 
   function skip() {
     // A dispute is not settled by one more who does not know.
@@ -345,6 +344,7 @@
     section = part;
     found = null;
     kept = [];
+    uncounted = [];
     opened = new Map();
     chooser.value = app;
     history.replaceState(null, "", `#${encodeURIComponent(app)}/${section}`);

@@ -92,6 +92,11 @@ const ReviewCase = (() => {
     );
   }
 
+  /* One of the day's decisions. */
+  function done(review) {
+    return h("li", {}, h("span", {}, review.text), h("span.quiet", {}, `${review.reviewer}: ${sayOf(review)}, `, moment(review.created_at)));
+  }
+
   // What is known of a message
 
   function conversation(told) {
@@ -199,5 +204,5 @@ const ReviewCase = (() => {
     dialog.showModal();
   }
 
-  return { said, titleOf, sayOf, name, row, choices, confirmed, choiceButton, conversation, reading, judged, earlier, askIntent, showKeys };
+  return { said, titleOf, name, row, done, choices, confirmed, choiceButton, conversation, reading, judged, earlier, askIntent, showKeys };
 })();
