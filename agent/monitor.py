@@ -6,7 +6,7 @@ of it; latencies and drift are told from a bounded sample.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,6 +33,15 @@ COUNTS = (
 LATENCIES = (
     "SELECT latency_ms FROM turn_figures WHERE app = :app AND at >= :since AND at < :until ORDER BY at DESC LIMIT :most"
 )
+MEANS = (
+    "SELECT substr(at, 1, :chars) AS start, kind, count(*) AS turns, sum(confidence) AS confidence, "
+    "sum(distance) AS distance, count(distance) AS measured "
+    "FROM turn_figures WHERE app = :app AND at >= :since AND at < :until GROUP BY 1, 2"
+)
+LATENCIES_BY_TIME = (
+    "SELECT substr(at, 1, :chars) AS start, latency_ms FROM turn_figures "
+    "WHERE app = :app AND at >= :since AND at < :until AND rowid % :step = 0"
+)
 TURNS = (
     "SELECT count(*) AS turns FROM turn_figures "
     "WHERE app = :app AND at >= :since AND at < :until AND model_version = :version"
@@ -55,6 +64,13 @@ FEEDBACK = (
     "SELECT max(f.id), f.kind, f.value FROM feedback f CROSS JOIN turn_figures t ON t.message_id = f.message_id "
     "WHERE f.created_at >= :since AND f.created_at < :until AND t.app = :app AND f.kind IN ('up', 'down', 'csat') "
     "GROUP BY f.message_id, f.client_id, f.kind = 'csat') GROUP BY kind, value"
+)
+FEEDBACK_BY_TIME = (
+    "SELECT substr(created_at, 1, :chars) AS start, kind, count(*) AS judgements, sum(value) AS total FROM ("
+    "SELECT max(f.id), f.created_at, f.kind, f.value FROM feedback f "
+    "CROSS JOIN turn_figures t ON t.message_id = f.message_id "
+    "WHERE f.created_at >= :since AND f.created_at < :until AND t.app = :app AND f.kind IN ('up', 'down', 'csat') "
+    "GROUP BY f.message_id, f.client_id, f.kind = 'csat') GROUP BY 1, 2"
 )
 REVIEWS = (
     "SELECT verdict, count(*) AS reviews FROM reviews WHERE app = :app AND created_at >= :since "
@@ -101,6 +117,43 @@ class Monitor:
             "reviews": {row["verdict"]: row["reviews"] for row in self._file.read(REVIEWS, period)},
             "drift": self._drift(app, since, until),
         }
+
+    def series(self, app: str, days: int = 1, now: datetime | None = None) -> list[dict[str, Any]]:
+        """The same period hour by hour or day by day (``start``, UTC, as in ``traffic``), ready for JSON: ``turns``,
+        ``p50`` and ``p95`` of the latency in milliseconds (of a sample), ``refused`` and ``handed_over`` as shares,
+        ``confidence`` and ``distance`` to the training examples on average, thumbs ``up`` and ``down``, and the mean
+        ``csat``. None where there is nothing to take a figure from."""
+        until = now or datetime.now(UTC)
+        since = until - timedelta(days=days)
+        hourly = days <= HOURLY_DAYS
+        period = {"app": app, "since": _text(since), "until": _text(until), "chars": 13 if hourly else 10}
+        sums: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+        for row in self._file.read(MEANS, period):
+            slot = sums[row["start"]]
+            slot[f"route {row['kind']}"] = row["turns"]
+            for name in ("turns", "confidence", "distance", "measured"):
+                slot[name] += row[name] or 0
+        for row in self._file.read(FEEDBACK_BY_TIME, period):
+            sums[row["start"]] |= {row["kind"]: row["judgements"], f"sum of {row['kind']}": row["total"]}
+        step = max(1, int(sum(slot["turns"] for slot in sums.values())) // MOST_LATENCIES)
+        latencies: defaultdict[str, list[float]] = defaultdict(list)
+        for row in self._file.read(LATENCIES_BY_TIME, period | {"step": step}):
+            latencies[row["start"]].append(row["latency_ms"])
+        return [
+            {
+                "start": start,
+                "turns": int((slot := sums[start])["turns"]),
+                **(_percentiles(latencies[start]) or {"p50": None, "p95": None}),
+                "refused": _share(slot["route refuse"], slot["turns"]),
+                "handed_over": _share(slot["route handoff"], slot["turns"]),
+                "confidence": _share(slot["confidence"], slot["turns"]),
+                "distance": _share(slot["distance"], slot["measured"]),
+                "up": int(slot["up"]),
+                "down": int(slot["down"]),
+                "csat": _share(slot["sum of csat"], slot["csat"]),
+            }
+            for start in _slots(since, until, hourly)
+        ]
 
     def _feedback(self, period: Mapping[str, Any]) -> dict[str, Any]:
         judged: Counter[str] = Counter()

@@ -44,6 +44,7 @@ PASSED_ON = (
     "accept_corrections",
     "client_examples",
     "client_percent",
+    "unlabelled",
 )
 """Settings that a retraining depends on."""
 
@@ -115,7 +116,7 @@ class Retrainer:
                 start_new_session=True,
                 env=os.environ | environment(self._settings),
             )
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+            os.setpriority(os.PRIO_PROCESS, process.pid, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
             self._running[app] = _Running(process)
             self._states[app] = Retraining("running", who, now())
             self._threads[app] = threading.Thread(target=self._follow, args=(app,), name=f"retrain {app}")

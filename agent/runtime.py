@@ -157,13 +157,19 @@ class Agent:
     def load_champion(self, app: str, teach: Callable[[Model], Lessons | None] = lambda model: None) -> None:
         """Serve the version that the alias ``champion`` names, with the lessons that ``teach`` gives for it.
 
-        Raises ModelError if there is none.
+        Raises ModelError if there is none, or if it is damaged or does not read as when it was saved; the one in
+        service then goes on.
         """
         folder = ModelRegistry(self.settings.data, app).champion()
         if folder is None:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
-        model = open_version(folder, self.backbone)
-        self.engine.swap(app, model, teach(model))
+        try:
+            model = open_version(folder, self.backbone)
+            self.engine.swap(app, model, teach(model))
+        except ModelError:
+            self.refused[app] = folder.name
+            raise
+        self.refused.pop(app, None)
 
     def _serve(self, app: str) -> None:
         """Serve the champion at once; lessons follow as soon as whoever follows the reviews has looked."""

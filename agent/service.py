@@ -10,6 +10,7 @@ from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply, Revi
 from agent.users import UserBook
 
 if TYPE_CHECKING:
+    from agent.alerts import Alert
     from agent.desk import Listed, Opened, Section
     from agent.learning.decisions import Decision
     from index.documents import Passage
@@ -84,6 +85,12 @@ class MonitorService(Protocol):
     def far(self, app: str, days: int = 1, most: int = 50) -> list[dict[str, Any]]: ...
 
 
+class AlertsService(Protocol):
+    """What the same tab asks of alerts; ``agent.alerts.AlertBook`` is one."""
+
+    def alerts(self, app: str | None = None) -> Sequence[Alert]: ...
+
+
 class Service(Protocol):
     """All methods block and may be called from many threads."""
 
@@ -107,6 +114,12 @@ class Service(Protocol):
 
     @property
     def retrainer(self) -> RetrainerService: ...
+
+    @property
+    def monitor(self) -> MonitorService: ...
+
+    @property
+    def alerts(self) -> AlertsService: ...
 
     def reply(self, message: Message, gone: Gone | None = None) -> Reply: ...
 

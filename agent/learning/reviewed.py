@@ -20,7 +20,9 @@ from agent.text import fraction, text_key
 from agent.types import Example, StoredReview
 
 ROLLING_SHARE = 0.2
-"""Of the conversations with reviews, for the rolling test set."""
+"""Of the conversations with recent reviews, for the rolling test set."""
+RECENT = 300
+"""Reviewed texts that count as recent, the latest; those before go from the rolling test set to the training data."""
 CLAIMS_OF_ONE_CLIENT = 5
 """Corrections that nobody reviewed count no more than so often for one client, over all intents. None counts that no
 second client makes: a single wrong example can cost a small intent more than three points of recall."""
@@ -44,7 +46,8 @@ class ReviewedData:
     dataset: Dataset
     """To train on; each text stands once."""
     rolling: Dataset
-    """Recent reviews kept out of training: a fifth of the conversations, by a hash of their id."""
+    """Recent reviews kept out of training: of the RECENT latest those of a fifth of the conversations, by a hash of
+    their id."""
     conflicts: tuple[Conflict, ...]
     wrong_pairs: tuple[tuple[str, str], ...]
     """(text, id of a document that does not answer it); none of a text that is kept out."""
@@ -85,10 +88,11 @@ def with_reviews(
     held: list[Example] = []
     wrong_pairs: list[tuple[str, str]] = []
     reviewed = 0
+    recent = {decision.reviews[0].id for decision in sorted(bounded, key=_first_review)[-RECENT:]}
     for decision in bounded:
         key = text_key(decision.text)
         old = examples.get(key)
-        if old is None and _is_held_out(decision):
+        if old is None and decision.reviews[0].id in recent and _is_held_out(decision):
             held.append(_example(decision, None))
             continue
         wrong_pairs += [(decision.text, document) for document in decision.wrong_documents]
@@ -129,6 +133,10 @@ def _usable(
     if what:
         conflicts.append(Conflict(decision.text, what))
     return not what
+
+
+def _first_review(decision: Decision) -> int:
+    return decision.reviews[0].id
 
 
 def _is_held_out(decision: Decision) -> bool:

@@ -182,3 +182,36 @@ def test_turns_from_before_are_counted_after_the_migration(tmp_path: Path) -> No
     figures = Monitor(store.file).figures("shop", 1, NOW)
     assert (figures["turns"], figures["refusal_rate"], figures["latency_ms"]["p50"]) == (1, 1.0, 9.5)
     store.close()
+
+
+def test_a_series_has_every_hour_with_its_own_figures(store: Store) -> None:
+    fill(store.file, 3, timedelta(hours=2))
+    fill(store.file, 1, timedelta(hours=2), kind="refuse", distance=None, confidence=0.4)
+    fill(store.file, 1, timedelta(hours=5), kind="handoff", distance=0.7)
+    fill(store.file, 9, timedelta(hours=2), app="other")
+    for client, kind, value in (("a", "up", ""), ("b", "down", ""), ("b", "csat", "2"), ("c", "csat", "5")):
+        store.add_feedback(Feedback("m0", "client0", kind, value=value))  # type: ignore[arg-type]
+        with store.file.transaction() as db:
+            db.execute(
+                "UPDATE feedback SET client_id = ?, created_at = ? WHERE client_id = 'client0'",
+                [client, (NOW - timedelta(hours=1)).isoformat(timespec="microseconds")],
+            )
+    slots = {slot["start"]: slot for slot in Monitor(store.file).series("shop", 1, NOW)}
+    assert list(slots) == [start for start, _ in Monitor(store.file).figures("shop", 1, NOW)["traffic"]]
+    busy = slots["2026-11-25T10"]
+    assert (busy["turns"], busy["refused"], busy["handed_over"]) == (4, 0.25, 0)
+    assert busy["confidence"] == pytest.approx(0.7)
+    assert busy["distance"] == pytest.approx(0.3), "of the turns that have one"
+    assert busy["p50"] == 1.5
+    assert (slots["2026-11-25T07"]["handed_over"], slots["2026-11-25T07"]["distance"]) == (1, 0.7)
+    judged = slots["2026-11-25T11"]
+    assert (judged["turns"], judged["p50"], judged["refused"], judged["confidence"]) == (0, None, None, None)
+    assert (judged["up"], judged["down"], judged["csat"]) == (1, 1, 3.5)
+    assert (busy["up"], busy["csat"]) == (0, None)
+
+
+def test_longer_series_go_by_the_day(store: Store) -> None:
+    fill(store.file, 2, timedelta(days=3))
+    slots = Monitor(store.file).series("shop", 7, NOW)
+    assert {slot["start"]: slot["turns"] for slot in slots}["2026-11-22"] == 2
+    assert all(len(slot["start"]) == 10 for slot in slots)

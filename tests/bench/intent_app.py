@@ -21,7 +21,7 @@ title = "{name}"
 description = "A bench."
 greeting = "Hello."
 disclosure = "I am a machine."
-examples = ["Hello"]
+examples = [{offer}]
 
 [responses.noted]
 neutral = ["Noted."]
@@ -51,8 +51,8 @@ def make_app(
     """Write the app ``name`` below ``folder``, and give settings for it with an empty data folder beside it."""
     app = folder / name
     (app / "test").mkdir(parents=True)
-    set_intents(app, intents)
     _write(app / "examples.jsonl", [{"text": text, "intent": intent} for text, intent in examples])
+    set_intents(app, intents)
     _write(app / "test" / "examples.jsonl", [{"text": text, "intent": intent} for text, intent in test])
     if outside:
         _write(app / "out_of_scope.jsonl", [{"text": text} for text in outside])
@@ -60,9 +60,11 @@ def make_app(
 
 
 def set_intents(app: Path, intents: Iterable[str]) -> None:
-    """Write the app's domain file anew, with these intents."""
+    """Write the app's domain file anew, with these intents; what it offers to be sent is its first example."""
+    with (app / "examples.jsonl").open(encoding="utf-8") as stream:
+        offer = json.dumps(json.loads(stream.readline())["text"])
     parts = [INTENT.format(name=intent, title=intent.replace("_", " ")) for intent in intents]
-    (app / "domain.toml").write_text(HEAD.format(name=app.name) + "".join(parts), encoding="utf-8")
+    (app / "domain.toml").write_text(HEAD.format(name=app.name, offer=offer) + "".join(parts), encoding="utf-8")
 
 
 def by_intent(rows: Rows) -> dict[str, list[str]]:

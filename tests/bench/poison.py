@@ -27,7 +27,7 @@ from tests.bench.result import Result
 TARGET = 3.0
 CORRECTIONS = 20 if data.QUICK else 500
 EACH = 4 if data.QUICK else 40
-ATTACKED = 1 if data.QUICK else 3
+ATTACKED = 1 if data.QUICK else 2
 RECIPE = recipe(epochs=1 if data.QUICK else 4)
 APP = "bank"
 OPENINGS = ("", "hi, ", "hello. ", "again: ", "please: ", "so, ", "well, ", "um ", "ok ", "hey, ")
@@ -52,7 +52,7 @@ def measure() -> Result:
         with tempfile.TemporaryDirectory() as folder:
             settings = make_app(Path(folder), APP, intents, examples, gate_set, accept_corrections=True)
             before = _recall(teach_app(settings, APP, RECIPE, fresh=False, promote=True), own, intent)
-            agent = Agent.open(settings, backbone=backbone())
+            agent = Agent.open(settings, backbone=backbone(), only=APP)
             for text in texts:
                 reply = agent.reply(Message(APP, text, "mallory"))
                 agent.feedback(Feedback(reply.message_id, "mallory", "intent", wrong))

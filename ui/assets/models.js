@@ -86,7 +86,7 @@
 
   /* A table may be wider or longer than its place: it is then moved by keyboard too. */
   function scrolling(label, ...children) {
-    return h("div.scroll", { role: "region", "aria-label": label, tabindex: "0" }, ...children);
+    return h("div.scroll", { role: "group", "aria-label": label, tabindex: "0" }, ...children);
   }
 
   function table(label, columns, body) {
@@ -266,7 +266,7 @@
 
   function flipped(found, old, now) {
     if (found.flipped.length === 0) return h("p.quiet", {}, words.flipped_none);
-    const columns = [[""], [words.message], [words.true_intent], [say("before", { version: old })], [say("before", { version: now })]];
+    const columns = [[words.change], [words.message], [words.true_intent], [say("before", { version: old })], [say("before", { version: now })]];
     const body = found.flipped.map((one) => [
       h(`span.badge.${one.lost ? "warn" : "good"}`, {}, one.lost ? words.lost : words.gained),
       one.text,
@@ -358,7 +358,10 @@
     if (at !== app) return;
     const now = training && `${training.began_at} ${training.state}`;
     if (now !== before) {
-      if (before !== null && training?.ended_at) tell(words.ended);
+      if (before !== null && training?.ended_at) {
+        tell(words.ended);
+        chosen = training.version ?? chosen;
+      }
       before = now;
       looked = 0;
     }

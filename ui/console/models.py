@@ -14,7 +14,7 @@ from agent.problems import NotAllowedError, Problem
 from agent.service import RetrainerService, VersionsService
 from ui.console.models_words import MODELS
 from ui.console.session import Admin, Operator
-from ui.console.shell import Tab
+from ui.console.shell import Tab, require_app
 
 VersionName = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -30,6 +30,8 @@ class ModelsAgent(Protocol):
     def retrainer(self) -> RetrainerService: ...
 
     def quick(self, app: str) -> dict[str, Any] | None: ...
+
+    def apps(self) -> list[dict[str, Any]]: ...
 
 
 class Promotion(BaseModel):
@@ -65,7 +67,7 @@ def routes(agent: ModelsAgent) -> APIRouter:
     @router.post("/models/{app}/retraining", status_code=204)
     def retrain(app: str, user: Operator) -> None:
         """Train a challenger now, however little is new; a person decides whether it serves."""
-        agent.versions.overview(app)
+        require_app(agent.apps(), app)
         try:
             agent.retrainer.start(app, user.name, force=True)
         except LockedError:

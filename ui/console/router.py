@@ -12,17 +12,17 @@ from agent.config import Settings
 from agent.limits import network
 from agent.problems import of_status
 from agent.users import LONGEST_PASSWORD, UserBook
-from ui.console import inbox, models, review
+from ui.console import inbox, models, monitor, review
 from ui.console.session import COOKIE, recognise, user_of
 from ui.console.shell import Tab, may_see, page, sign_in_page
 from ui.theme import theme_of
 from ui.words import language_of
 
-TABS: tuple[Tab, ...] = (inbox.TAB, review.TAB, models.TAB)
+TABS: tuple[Tab, ...] = (inbox.TAB, review.TAB, models.TAB, monitor.TAB)
 """In the order of the page; the first is where one lands."""
 
 
-class ConsoleAgent(inbox.InboxAgent, review.ReviewAgent, models.ModelsAgent, Protocol):
+class ConsoleAgent(inbox.InboxAgent, review.ReviewAgent, models.ModelsAgent, monitor.MonitorAgent, Protocol):
     """What the frame and all tabs ask of an Agent. All methods block."""
 
     @property

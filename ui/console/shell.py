@@ -14,6 +14,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from agent.errors import UnknownAppError
 from agent.users import Role, User
 from ui.console.words import FRAME
 from ui.frame import settings_choices
@@ -100,6 +101,13 @@ def sign_in_page(any_user: bool, language: str, theme: str, version: str) -> str
     )
     title = f"{words['sign_in']} · Switchboard"
     return _document(title, body, {"words": words}, ("console",), ("console", "sign-in"), language, theme, version)
+
+
+def require_app(apps: Sequence[Mapping[str, Any]], name: str) -> None:
+    """Raises UnknownAppError if none of ``apps`` has that name."""
+    names = [app["name"] for app in apps]
+    if name not in names:
+        raise UnknownAppError(name, names)
 
 
 def may_see(user: User, tab: Tab) -> bool:

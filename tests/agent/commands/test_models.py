@@ -16,7 +16,7 @@ from agent.audit import AuditLog
 from agent.commands.models import seconds
 from agent.config import Settings
 from agent.database import DataFile
-from agent.errors import BadInputError
+from agent.errors import BadInputError, TrainingError
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
 from agent.model.storage import load_memory, load_model, save_model
@@ -166,6 +166,17 @@ def test_retrain_again_and_again_until_it_is_stopped(run: Run, monkeypatch: pyte
     asked[0].pop("progress")
     asked[0].pop("who")
     assert asked[0] == {"auto": True, "limit_s": 1800.0, "start": "scratch", "force": True}
+
+
+def test_a_service_is_told_who_asked_and_what_failed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def retrain(settings: Settings, app: str, **options: object) -> Outcome:
+        raise TrainingError(f"Too few examples; {options['who']} should add some.")
+
+    monkeypatch.setattr(retraining, "retrain", retrain)
+    status, out, error = run("retrain", APP, "--json", "--who", "ann")
+    assert status == 1
+    assert json.loads(out) == {"failed": "Too few examples; ann should add some."}
+    assert "Too few examples" in error
 
 
 @pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("30m", 1800), ("24h", 86400), ("7d", 604800)])
