@@ -38,6 +38,7 @@ NAMES = (
     "engine",
     "reply",
     "swap",
+    "crash",
     "load",
     "gpu",
     "memory",

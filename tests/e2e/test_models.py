@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from agent import retrainer
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
+from agent.retraining import retrain
 from agent.runtime import Agent
 from tests.agent.library import TEXTS, make_library, train_library
 from tests.e2e.service import free_port, serving
@@ -53,6 +54,14 @@ def agent(tmp_path_factory: pytest.TempPathFactory, tiny: Backbone, tiny_folder:
 def address(agent: Agent) -> Iterator[str]:
     with serving(agent, free_port()) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def challenger(agent: Agent) -> str:
+    """Name of a version that was held against the champion."""
+    version = retrain(agent.settings, APP, auto=False, who="test", force=True).version
+    assert version is not None
+    return version
 
 
 def open_models(page: Page, address: str, name: str) -> None:
@@ -158,11 +167,13 @@ def test_a_retraining_is_stopped_and_an_operator_moves_nothing(browser: Browser,
     ],
     ids=["wide-light", "wide-dark", "phone-light", "phone-dark"],
 )
-def test_nothing_denies_the_tab_to_anybody(browser: Browser, address: str, look: dict[str, Any]) -> None:
+def test_nothing_denies_the_tab_to_anybody(
+    browser: Browser, address: str, challenger: str, look: dict[str, Any]
+) -> None:
     words = ZH if "locale" in look else EN
     with browsing(browser, **look) as page:
         open_models(page, address, "root")
-        page.get_by_role("button", name=say("version_name", "2", words), exact=True).click()
+        page.get_by_role("button", name=say("version_name", challenger, words), exact=True).click()
         expect(page.locator(".comparison .verdict")).to_be_visible(timeout=WAIT)
         no_violations(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= look["viewport"]["width"]
