@@ -9,7 +9,6 @@ wrong as it was at first.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +22,9 @@ from agent.runtime import Agent
 from agent.teach import first_version
 from agent.text import fraction
 from tests.agent.library import TEXTS, make_library
-from tests.e2e.conftest import WAIT, ask
+from tests.e2e.conftest import ask
 from tests.e2e.service import free_port, serving
+from tests.e2e.test_inbox import PASSWORD, WAIT, browsing, sign_in
 from ui.console.models_words import MODELS
 from ui.console.review_words import REVIEW
 from ui.words import WORDS
@@ -33,8 +33,6 @@ pytestmark = pytest.mark.e2e
 APP = "library"
 ASKED = "money late"
 RIGHT = "Being late costs ten cents a day."
-PASSWORD = "three words in a row"
-WIDE = {"width": 1400, "height": 900}
 CHAT, REVIEWS, VERSIONS = WORDS["en"], REVIEW["en"], MODELS["en"]
 LONG = 300_000
 """Milliseconds in which a retraining ends, however busy the machine is."""
@@ -65,31 +63,19 @@ def address(agent: Agent) -> Iterator[str]:
         yield address
 
 
-def open_page(browser: Browser) -> Page:
-    context = browser.new_context(viewport=WIDE, locale="en-GB", reduced_motion="reduce")
-    context.set_default_timeout(WAIT)
-    return context.new_page()
-
-
 @pytest.fixture
 def customer(browser: Browser, address: str) -> Iterator[Page]:
-    page = open_page(browser)
-    page.goto(address)
-    expect(page.locator("body[data-ready]")).to_be_visible(timeout=WAIT)
-    yield page
-    page.context.close()
+    with browsing(browser) as page:
+        page.goto(address)
+        expect(page.locator("body[data-ready]")).to_be_visible(timeout=WAIT)
+        yield page
 
 
 @pytest.fixture
 def operator(browser: Browser, address: str) -> Iterator[Page]:
-    page = open_page(browser)
-    page.goto(f"{address}/console")
-    page.locator("#name").fill("ann")
-    page.locator("#password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.locator("#main.inbox .lists")).to_be_visible(timeout=WAIT)
-    yield page
-    page.context.close()
+    with browsing(browser) as page:
+        sign_in(page, address, "ann")
+        yield page
 
 
 def ask_to_teach(customer: Page, agent: Agent) -> Locator:
@@ -168,9 +154,9 @@ def test_a_wrong_answer_is_put_right_for_good_and_taken_back(customer: Page, ope
 
     go(operator, "review")
     # The day's decisions have to be there: the last of them is undone.
-    expect(operator.locator(".day strong")).to_have_text(re.compile("^1$"), timeout=WAIT)
+    expect(operator.locator(".day strong")).to_have_text("1", timeout=WAIT)
     operator.keyboard.press("u")
-    expect(operator.locator(".day strong")).to_have_text(re.compile("^0$"), timeout=WAIT)
+    expect(operator.locator(".day strong")).to_have_text("0", timeout=WAIT)
     go(operator, "models")
     expect_serving(operator, "1", quick=None)
     expect_answer(customer, right=False, version="1", learned_beside=False)
