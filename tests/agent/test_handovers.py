@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.customers import Subject
 from agent.errors import HolderError
 from agent.handovers import HandoverBook
+from agent.privacy import Privacy
+from agent.redaction import make_redactor
 from agent.store import Store
 from tests.agent.samples import prediction, reply, route
 
@@ -122,6 +125,6 @@ def test_the_lists(store: Store, book: HandoverBook) -> None:
 def test_a_deleted_conversation_takes_its_handovers_along(store: Store, book: HandoverBook) -> None:
     conversation = begin(store)
     book.ask(conversation, "angry")
-    store.delete_conversation(conversation, "web:1")
+    Privacy(store.file, make_redactor("builtin")).erase(Subject("conversation", conversation), "web:1")
     assert book.all_open() == []
     assert book.of_conversation(conversation) == []

@@ -18,7 +18,7 @@ from agent.errors import BadInputError, ConversationError, HolderError
 from agent.inbox import Inbox, tracker_of
 from agent.store import Store
 from agent.types import Feedback
-from tests.agent.dialogue.small_app import make_app, predict
+from tests.agent.dialogue.small_app import is_word, make_app, predict
 from tests.agent.samples import prediction, reply
 
 
@@ -28,7 +28,8 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.store = Store.open(folder / "data")
         app = make_app(folder)
-        self.dialogue = Dialogue(Domain.load(app), load_actions(app), folder / "data", lambda: date(2026, 11, 25))
+        today = date(2026, 11, 25)
+        self.dialogue = Dialogue(Domain.load(app), load_actions(app), folder / "data", lambda: today, is_word=is_word)
         lock = threading.Lock()
         self.inbox = Inbox(self.store, lambda name: SimpleNamespace(dialogue=self.dialogue), lambda _: lock, 200)  # type: ignore[arg-type, return-value]
 
@@ -37,7 +38,7 @@ class Desk:
         conversation = conversation or self.store.new_conversation("library", "web:1", True)
         tracker = self.tracker(conversation)
         held = tracker.holder == "person"
-        draft = self.dialogue.reply([predict(text, intent)], tracker, lambda query, vector: ())
+        draft = self.dialogue.reply(text, [predict(text, intent)], tracker, lambda query, vector: ())
         answer = reply(conversation, f"m{tracker.turns}-{conversation}", draft.text)
         with self.store.file.transaction():
             self.store.save_turn(
