@@ -23,7 +23,7 @@ from agent.model.predictions import INTENT
 from agent.model.storage import load_memory
 from agent.reviews import ReviewBook
 from agent.runtime import Agent
-from agent.teach import dataset_of
+from agent.teach import dataset_of, frozen_test
 from agent.text import text_key
 from agent.types import Prediction
 from index.types import KnowledgeError
@@ -176,7 +176,7 @@ class Follower:
         own = dataset_of(domain, index, domain.folder)
         held_out = [e for e in own.in_scope if text_key(e.text) not in trained]
         held_out += [e for e in own.split()[1].examples if e.intent is None]
-        frozen = dataset_of(domain, index, domain.folder / "test")
+        frozen = frozen_test(domain, index)
         return Known(frozenset(domain.intents), trained, frozen, Dataset(tuple(held_out)))
 
     def _give_up(self, name: str, error: Exception) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from agent.database import DataFile, now
 from agent.domain import Domain
 from agent.errors import ModelError, TrainingError
 from agent.jobs import JobBook
+from agent.learning.data import Dataset
 from agent.learning.fit import Progress, score
 from agent.learning.gate import GateSettings, Verdict, judge
 from agent.learning.registry import ModelRegistry
@@ -31,7 +33,7 @@ from agent.learning.retrain import Recipe, Trained, save_trained, train_model
 from agent.learning.reviewed import ReviewedData
 from agent.model.backbone import Backbone
 from agent.model.storage import library_versions, load_model, read_manifest
-from agent.teach import dataset_of, documents_of, domain_of, learning_data, training_lock
+from agent.teach import documents_of, domain_of, frozen_test, learning_data, training_lock
 from agent.trial import measure_both, side_by_side
 from agent.versions import KIND, REPORT, count_new
 from index.knowledge import KnowledgeIndex
@@ -83,7 +85,7 @@ def retrain(
         if champion is None:
             raise ModelError(f"App '{app}' has no trained model to improve on. Run: switchboard train {app}")
         book, began = JobBook(file), now()
-        fresh = count_new(file, app, book.last(app, KIND))
+        fresh = count_new(file, app)
         if fresh < settings.fewest_reviews and not force:
             return Outcome(
                 None,
@@ -95,8 +97,9 @@ def retrain(
         backbone = Backbone.load(settings.backbone, settings.device)
         index = open_index(domain, settings.data, backbone)
         learned = learning_data(domain, index, file, settings)
-        rest = undecided(file, domain, index, learned, settings.unlabelled)
-        run = _Run(settings, domain, registry, backbone, index, learned, rest, champion)
+        frozen = frozen_test(domain, index)
+        rest = undecided(file, app, (learned.everything, frozen), settings.unlabelled)
+        run = _Run(settings, domain, registry, backbone, index, learned, frozen, rest, champion)
         chosen = recipe or Recipe()
         record = run.record(chosen, start, limit_s) | {"until": began, "new_reviews": fresh}
         job = book.begin(app, KIND, who, record, champion.name)
@@ -120,13 +123,12 @@ def retrain(
         return outcome
 
 
-def undecided(file: DataFile, domain: Domain, index: KnowledgeIndex, learned: ReviewedData, most: int) -> list[str]:
-    """The app's newest messages, at most ``most``, that are no example and within its scope."""
+def undecided(file: DataFile, app: str, examples: Sequence[Dataset], most: int) -> list[str]:
+    """The app's newest messages, at most ``most``, that are none of the ``examples`` and within its scope."""
     if not most:
         return []
-    frozen = dataset_of(domain, index, domain.folder / "test")
-    known = [e.text for data in (learned.everything, frozen) for e in data.examples]
-    return unlabelled(candidates(file, domain.name), known, most)
+    known = [example.text for data in examples for example in data.examples]
+    return unlabelled(candidates(file, app), known, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ class _Run:
     backbone: Backbone
     index: KnowledgeIndex
     learned: ReviewedData
+    frozen: Dataset
     unlabelled: list[str]
     champion: Path
 
@@ -200,12 +203,11 @@ class _Run:
         """Hold the new version against the champion, keep the report, move the aliases."""
         name = folder.name
         self.registry.set_challenger(name)
-        frozen = dataset_of(self.domain, self.index, self.domain.folder / "test")
         champion, challenger = measure_both(
             self.champion,
             folder,
             self.backbone,
-            frozen,
+            self.frozen,
             self.learned.rolling,
             self.domain.intents,
             documents_of(self.index),

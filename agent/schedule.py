@@ -66,9 +66,8 @@ class Schedule:
     def is_due(self, app: str, at: datetime) -> bool:
         """Whether the app's last retraining (or the start of the service) is long enough ago, and there is enough
         that is new."""
-        book = JobBook(self._file)
-        last = [job for job in book.jobs(app) if job.kind == KIND][:1]
+        last = [job for job in JobBook(self._file).jobs(app) if job.kind == KIND][:1]
         since = datetime.fromisoformat(last[0].began_at) if last else self._began
         if at - since < timedelta(hours=self._settings.retrain_every):
             return False
-        return count_new(self._file, app, book.last(app, KIND)) >= self._settings.fewest_reviews
+        return count_new(self._file, app) >= self._settings.fewest_reviews

@@ -49,6 +49,11 @@ def dataset_of(domain: Domain, index: KnowledgeIndex, folder: Path) -> Dataset:
     return load_dataset(folder, intents)
 
 
+def frozen_test(domain: Domain, index: KnowledgeIndex) -> Dataset:
+    """The examples that the app is measured by and that are never trained on: its folder ``test``."""
+    return dataset_of(domain, index, domain.folder / "test")
+
+
 def learning_data(domain: Domain, index: KnowledgeIndex, file: DataFile, settings: Settings) -> ReviewedData:
     """The app's own examples joined with its reviews: what everything that trains or measures it goes by."""
     book = ReviewBook(file)
@@ -56,7 +61,7 @@ def learning_data(domain: Domain, index: KnowledgeIndex, file: DataFile, setting
         dataset_of(domain, index, domain.folder),
         [*book.claims(domain.name), *book.reviews(domain.name)],
         settings=settings,
-        frozen=[example.text for example in dataset_of(domain, index, domain.folder / "test").examples],
+        frozen=[example.text for example in frozen_test(domain, index).examples],
         intents=domain.intents,
         documents={document.id for document in index.documents()},
     )
@@ -154,6 +159,5 @@ def evaluate_app(settings: Settings, name: str, version: str | None) -> tuple[Re
     domain = domain_of(settings, name)
     model = load_champion(settings, name, version)
     index = open_index(domain, settings.data, model.backbone)
-    test = dataset_of(domain, index, domain.folder / "test")
-    report = evaluate_model(model, test, documents_of(index))
+    report = evaluate_model(model, frozen_test(domain, index), documents_of(index))
     return report, ModelRegistry(settings.data, name).folder / "reports" / model.version

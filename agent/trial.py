@@ -22,7 +22,7 @@ from agent.learning.retrain import Vectors
 from agent.model.backbone import Backbone
 from agent.model.multitask import MultiTaskModel
 from agent.model.storage import load_memory, load_model, read_manifest
-from agent.teach import dataset_of, documents_of, domain_of, learning_data
+from agent.teach import documents_of, domain_of, frozen_test, learning_data
 from agent.text import text_key
 
 TIMED = 30
@@ -94,7 +94,7 @@ def compare_versions(settings: Settings, app: str, first: str, second: str) -> d
         rolling = learning_data(domain, index, file, settings).rolling
     finally:
         file.close()
-    frozen = dataset_of(domain, index, domain.folder / "test")
+    frozen = frozen_test(domain, index)
     return side_by_side(*measure_both(*folders, backbone, frozen, rolling, domain.intents, documents_of(index)))
 
 

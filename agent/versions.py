@@ -16,7 +16,7 @@ from agent.audit import AuditLog
 from agent.config import Settings
 from agent.database import DataFile
 from agent.errors import ModelError, UnknownAppError
-from agent.jobs import Job, JobBook
+from agent.jobs import JobBook
 from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
 from agent.model.serving import open_version
@@ -55,8 +55,10 @@ def report_of(registry: ModelRegistry, version: str) -> dict[str, Any] | None:
     return report
 
 
-def count_new(file: DataFile, app: str, last: Job | None) -> int:
-    """Reviews of an app that came after a job had collected what it learned from, skipped ones not counted."""
+def count_new(file: DataFile, app: str) -> int:
+    """Reviews of an app that came after its last retraining had collected what it learned from, skipped ones not
+    counted."""
+    last = JobBook(file).last(app, KIND)
     since = last.recipe["until"] if last else None
     return sum(review.verdict != "skipped" for review in ReviewBook(file).reviews(app, since))
 
@@ -85,8 +87,8 @@ class Versions:
         """What there is of an app, ready for JSON: ``versions`` and ``moves``, the newest first, ``serving``,
         ``champion``, ``challenger``, ``previous`` (what a roll-back leads to, or None), ``new_reviews`` since the last
         retraining and ``needed``, how many a retraining by itself waits for."""
-        registry, book = self._registry(app), JobBook(self._file)
-        makers = {job.version: job.who for job in book.jobs(app) if job.version}
+        registry = self._registry(app)
+        makers = {job.version: job.who for job in JobBook(self._file).jobs(app) if job.version}
         champion, challenger = registry.champion(), registry.challenger()
         return {
             "versions": [self._row(registry, version.folder, makers) for version in reversed(registry.versions())],
@@ -95,7 +97,7 @@ class Versions:
             "champion": None if champion is None else champion.name,
             "challenger": None if challenger is None else challenger.name,
             "previous": registry.previous(),
-            "new_reviews": count_new(self._file, app, book.last(app, KIND)),
+            "new_reviews": count_new(self._file, app),
             "needed": self._settings.fewest_reviews,
         }
 

@@ -13,7 +13,7 @@ from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import recipe
 from agent.model.multitask import MultiTaskModel
 from agent.model.storage import read_manifest
-from agent.teach import dataset_of, documents_of, domain_of, load_champion, teach_app
+from agent.teach import dataset_of, documents_of, domain_of, frozen_test, load_champion, teach_app
 from agent.types import Prediction
 from index.knowledge import Hit, KnowledgeIndex
 from tests.bench.data import QUICK
@@ -52,7 +52,7 @@ def trained(where: Settings) -> tuple[MultiTaskModel, KnowledgeIndex, Domain]:
 def measure() -> Result:
     """Read the test split with the trained model."""
     model, index, domain = trained(settings())
-    test = dataset_of(domain, index, domain.folder / "test")
+    test = frozen_test(domain, index)
     report = evaluate_model(model, test, documents_of(index))
     questions = [e for e in test.questions if e.document]
     predictions = model.predict([e.text for e in questions])

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agent.model.occlusion import leave_out, weigh
-from agent.teach import dataset_of
+from agent.teach import frozen_test
 from tests.bench import support
 from tests.bench.data import QUICK
 from tests.bench.result import Result
@@ -27,7 +27,7 @@ MOST_PIECES = 64
 
 def measure() -> Result:
     model, index, domain = support.trained(support.settings())
-    test = dataset_of(domain, index, domain.folder / "test")
+    test = frozen_test(domain, index)
     examples = [e for e in test.in_scope if MIN_WORDS <= len(e.text.split()) <= MOST_PIECES]
     if QUICK:
         examples = examples[:20]
