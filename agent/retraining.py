@@ -33,7 +33,7 @@ from agent.learning.retrain import Recipe, Trained, save_trained, train_model
 from agent.learning.reviewed import ReviewedData
 from agent.model.backbone import Backbone
 from agent.model.storage import library_versions, load_model, read_manifest
-from agent.teach import documents_of, domain_of, frozen_test, learning_data, training_lock
+from agent.teach import documents_of, domain_of, frozen_test, intents_of, learning_data, training_lock
 from agent.trial import measure_both, side_by_side
 from agent.versions import KIND, REPORT, count_new
 from index.knowledge import KnowledgeIndex
@@ -99,13 +99,15 @@ def retrain(
         learned = learning_data(domain, index, file, settings)
         frozen = frozen_test(domain, index)
         rest = undecided(file, app, (learned.everything, frozen), settings.unlabelled)
-        run = _Run(settings, domain, registry, backbone, index, learned, frozen, rest, champion)
+        intents = intents_of(domain, learned.dataset)
+        dataset = learned.dataset.within(intents)
+        run = _Run(settings, domain, registry, backbone, index, learned, intents, dataset, frozen, rest, champion)
         chosen = recipe or Recipe()
         record = run.record(chosen, start, limit_s) | {"until": began, "new_reviews": fresh}
         job = book.begin(app, KIND, who, record, champion.name)
         try:
             trained = run.train(chosen, start, limit_s, progress)
-            folder = save_trained(registry, trained, learned.dataset)
+            folder = save_trained(registry, trained, dataset)
             AuditLog(file).write(who, "train", app, version=folder.name, base=trained.base, job=job)
             outcome = run.judge(folder, gate, auto, who)
             move = "promote" if outcome.promoted else None if outcome.verdict and outcome.verdict.passed else "refuse"
@@ -141,6 +143,9 @@ class _Run:
     backbone: Backbone
     index: KnowledgeIndex
     learned: ReviewedData
+    intents: list[str]
+    dataset: Dataset
+    """What is learned of these intents: one that reviews alone teach has to wait until it has enough of them."""
     frozen: Dataset
     unlabelled: list[str]
     champion: Path
@@ -152,11 +157,11 @@ class _Run:
             "start": start,
             "limit_s": limit_s,
             "seed": recipe.settings.seed,
-            "data": self.learned.dataset.hash(),
-            "examples": len(self.learned.dataset.examples),
+            "data": self.dataset.hash(),
+            "examples": len(self.dataset.examples),
             "reviewed": self.learned.reviewed,
             "unlabelled": len(self.unlabelled),
-            "intents": list(self.domain.intents),
+            "intents": self.intents,
             "backbone": self.backbone.hash,
             "threads": self.settings.threads,
             "device": str(self.backbone.device),
@@ -175,8 +180,8 @@ class _Run:
             return train_model(
                 self.registry,
                 self.backbone,
-                self.learned.dataset,
-                list(self.domain.intents),
+                self.dataset,
+                self.intents,
                 documents_of(self.index),
                 chosen,
                 progress,

@@ -42,8 +42,8 @@ def measure_both(
     """Both versions on the texts of the frozen test set and of the recent reviews, as far as they name intents that the
     app has now. Of the reviews those are left out that one of the two has learned."""
     learned = {text_key(e.text) for folder in (first, second) for e in load_memory(folder)}
-    rest = Dataset(tuple(e for e in _known(rolling, intents).examples if text_key(e.text) not in learned))
-    frozen = _known(frozen, intents)
+    rest = Dataset(tuple(e for e in rolling.within(intents).examples if text_key(e.text) not in learned))
+    frozen = frozen.within(intents)
     models = [load_model(folder, backbone).merge() for folder in (first, second)]
     times = latencies(models, [e.text for e in frozen.examples[:TIMED]])
     figures = []
@@ -52,10 +52,6 @@ def measure_both(
         measured = measure_model(model, frozen, documents)
         figures.append(Figures(folder.name, measured, recent, training_of(folder), latency))
     return figures[0], figures[1]
-
-
-def _known(dataset: Dataset, intents: Collection[str]) -> Dataset:
-    return Dataset(tuple(e for e in dataset.examples if e.intent is None or e.intent in intents))
 
 
 def training_of(folder: Path) -> Training | None:

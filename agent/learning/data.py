@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,10 @@ class Dataset:
         held = [e for e in self.examples if fraction(text_key(e.text)) < share]
         rest = [e for e in self.examples if fraction(text_key(e.text)) >= share]
         return Dataset(tuple(rest)), Dataset(tuple(held))
+
+    def within(self, intents: Collection[str]) -> Dataset:
+        """Without the examples of other intents than these."""
+        return Dataset(tuple(e for e in self.examples if e.intent is None or e.intent in intents))
 
     def sample(self, most: int) -> Dataset:
         """At most ``most`` examples of each intent, of each sentiment alone, and out of scope; the choice

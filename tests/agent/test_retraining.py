@@ -103,6 +103,23 @@ def test_with_too_few_new_reviews_nothing_is_done(settings: Settings, file: Data
     assert [v.name for v in registry.versions()] == ["1"]
 
 
+def test_an_intent_that_reviews_alone_teach_waits_until_it_has_enough_of_them(
+    settings: Settings, file: DataFile, registry: ModelRegistry, tiny: Backbone
+) -> None:
+    with (settings.apps[0] / "domain.toml").open("a") as stream:
+        stream.write('\n[intents.weather]\ntitle = "the weather"\nroute = "reply"\nresponse = "sunny"\n')
+        stream.write('from_reviews = true\n\n[responses.sunny]\nneutral = "The sun shines."\n')
+    review(file, ["will it rain"], "weather")
+    review(file, ["is my tent here", "is my tent late"], "loan_status")
+    first = again(settings).version
+    assert first is not None
+    assert "weather" not in load_model(registry.version_folder(first), tiny).labels("intent")
+    review(file, ["rain tomorrow", "will it be sunny", "snow today"], "weather")
+    second = again(settings).version
+    assert second is not None
+    assert "weather" in load_model(registry.version_folder(second), tiny).labels("intent")
+
+
 def test_reviews_become_the_champion_and_all_is_on_record(
     settings: Settings, file: DataFile, registry: ModelRegistry, tiny: Backbone
 ) -> None:
