@@ -6,7 +6,6 @@ It asks the database whether there is anything new before it begins; the rest is
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +14,7 @@ from agent.database import DataFile
 from agent.errors import LockedError, SwitchboardError
 from agent.jobs import JobBook
 from agent.retrainer import Retrainer
+from agent.ticker import Ticker
 from agent.versions import KIND, count_new
 
 log = logging.getLogger("switchboard")
@@ -24,7 +24,7 @@ LOOK_EVERY = 60.0
 WHO = "schedule"
 
 
-class Schedule:
+class Schedule(Ticker):
     """Does nothing where ``settings.retrain_every`` is 0. ``close`` ends it; what it began is the retrainer's."""
 
     def __init__(self, settings: Settings, file: DataFile, apps: Sequence[str], retrainer: Retrainer) -> None:
@@ -33,21 +33,11 @@ class Schedule:
         self._apps = apps
         self._retrainer = retrainer
         self._began = datetime.now(UTC)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="schedule")
+        super().__init__("schedule", LOOK_EVERY, lambda: self.look(datetime.now(UTC)))
 
     def start(self) -> None:
         if self._settings.retrain_every:
-            self._thread.start()
-
-    def close(self) -> None:
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._over.wait(LOOK_EVERY):
-            self.look(datetime.now(UTC))
+            super().start()
 
     def look(self, at: datetime) -> None:
         """Have the first app retrained that is due and that nobody trains, unless a retraining is under way. What

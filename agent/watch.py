@@ -6,7 +6,6 @@ One thread, which no reply waits for.
 from __future__ import annotations
 
 import logging
-import threading
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -14,6 +13,7 @@ import httpx
 from agent.alerts import readings
 from agent.errors import SwitchboardError
 from agent.runtime import Agent
+from agent.ticker import Ticker
 
 log = logging.getLogger("switchboard")
 
@@ -22,29 +22,15 @@ WHO = "retention"
 """Who sweeps, in the audit log."""
 
 
-class Watch:
+class Watch(Ticker):
     """Looks until ``close``."""
 
     def __init__(self, agent: Agent, transport: httpx.BaseTransport | None = None) -> None:
         """``transport`` carries the webhook's requests; None takes the network."""
         self._agent = agent
         self._transport = transport
-        self._over = threading.Event()
         self._swept: datetime | None = None
-        self._thread = threading.Thread(target=self._run, name="watch")
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        """End it, after the look that is under way."""
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._over.wait(self._agent.settings.watch_every * 60):
-            self.look()
+        super().__init__("watch", agent.settings.watch_every * 60, self.look)
 
     def look(self, now: datetime | None = None) -> None:
         """One look at every app, and once a day the sweep. What fails is in the log, and the next look tries again."""

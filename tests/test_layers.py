@@ -24,6 +24,7 @@ LAYERS = (
         "agent.generator",
         "agent.lock",
         "agent.ports",
+        "agent.ticker",
     ),
     ("agent.model",),
     ("agent.dialogue",),
