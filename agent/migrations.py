@@ -365,3 +365,9 @@ def m014_turn_figures(db: Database) -> None:
         "(app, at, kind, latency_ms, confidence, unknown_share, distance, model_version)"
     )
     db.execute("CREATE INDEX feedback_by_time ON feedback (created_at)")
+
+
+@migrations()
+def m015_messages_by_turn(db: Database) -> None:
+    """The message that a reply answers is looked up by the reply's id: for "why", for a review, for a correction."""
+    db.execute("CREATE INDEX messages_by_turn ON messages (turn)")

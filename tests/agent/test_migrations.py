@@ -49,3 +49,10 @@ def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
         )
     with pytest.raises(StoreError, match=r"newer release .*m999_tomorrow"):
         Store.open(tmp_path)
+
+
+def test_the_message_of_a_turn_is_found_by_an_index(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    [plan] = store.file.read("EXPLAIN QUERY PLAN SELECT text FROM messages WHERE turn = 'm' AND role = 'user'", [])
+    store.close()
+    assert "messages_by_turn" in plan["detail"]
