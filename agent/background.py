@@ -25,7 +25,8 @@ from agent.errors import SwitchboardError
 from agent.follower import Follower
 from agent.learning.provisional import Stage, next_stage
 from agent.learning.registry import ModelRegistry
-from agent.runtime import Agent, Training
+from agent.runtime import Agent
+from agent.standing import Training
 from agent.study import GRACE, Order
 from agent.teach import dataset_of, intents_of
 from index.types import KnowledgeError

@@ -47,8 +47,6 @@ class _Followed:
     """Of the reviews that were learned, or could not be; so are ``version`` and ``domain``."""
     version: str = ""
     domain: Domain | None = None
-    refused: tuple[str, str] | None = None
-    """A champion that cannot be served, and why."""
     said: str = ""
     """The failure that is in the log."""
 
@@ -102,17 +100,13 @@ class Follower:
         Raises ModelError if it cannot be served; the other one then goes on. It is not tried twice.
         """
         with self._lock:
-            followed = self._apps[name]
             champion = ModelRegistry(self._agent.settings.data, name).champion()
             if champion is None or champion.name == self._agent.engine.version(name):
                 return
-            if followed.refused is not None and followed.refused[0] == champion.name:
-                raise ModelError(followed.refused[1])
-            try:
-                self._agent.load_champion(name, lambda model: self._taught_before(name, model))
-            except ModelError as error:
-                followed.refused = (champion.name, str(error))
-                raise
+            refused = self._agent.refused.get(name)
+            if refused is not None and refused.version == champion.name:
+                raise ModelError(refused.reason)
+            self._agent.load_champion(name, lambda model: self._taught_before(name, model))
             log.info("%s: version %s is in service", name, champion.name)
             self._tell(name)
 

@@ -6,15 +6,15 @@ All methods block and may be called from many threads; the engine runs one model
 from __future__ import annotations
 
 import logging
-import queue
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,7 +45,9 @@ from agent.progress import Bar
 from agent.redaction import make_redactor
 from agent.retrainer import Retrainer
 from agent.shadow import Shadow
+from agent.standing import Refusal, Training, readiness, shown
 from agent.store import Store
+from agent.stream import streamed
 from agent.text import clean
 from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply, Route
 from agent.users import UserBook
@@ -58,16 +60,6 @@ log = logging.getLogger("switchboard")
 
 Teach = Callable[[Domain, KnowledgeIndex, Backbone, Settings], Path]
 """Trains an app's next version and gives its folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """How far the learning of an app has come, which goes on beside the service."""
-
-    state: Literal["running", "failed"]
-    step: int = 0
-    total: int = 0
-    """0 while it is not known yet, or nothing is trained by steps."""
 
 
 class Agent:
@@ -85,7 +77,7 @@ class Agent:
         self.engine = InferenceEngine(queue_limit=settings.queue_limit, token_budget=settings.token_budget)
         self.training: dict[str, Training] = {}
         """By app; kept by whoever trains beside the service."""
-        self.refused: dict[str, str] = {}
+        self.refused: dict[str, Refusal] = {}
         """By app, the champion that could not be served; the version before it goes on."""
         self.learned: dict[str, QuickReport] = {}
         """By app with reviews; kept by whoever follows them."""
@@ -168,8 +160,8 @@ class Agent:
         try:
             model = open_version(folder, self.backbone)
             self.engine.swap(app, model, teach(model))
-        except ModelError:
-            self.refused[app] = folder.name
+        except ModelError as error:
+            self.refused[app] = Refusal(folder.name, str(error))
             raise
         self.refused.pop(app, None)
 
@@ -245,23 +237,8 @@ class Agent:
         if self.generator is None:
             yield self.reply(message)
             return
-        pieces: queue.SimpleQueue[str | Reply | BaseException] = queue.SimpleQueue()
-
-        def answer() -> None:
-            try:
-                pieces.put(self.reply(message, show=pieces.put))
-            except BaseException as error:
-                pieces.put(error)
-
         # In a thread of its own: the conversation's lock must not wait for whoever reads the pieces.
-        threading.Thread(target=answer, name="reply", daemon=True).start()
-        while True:
-            piece = pieces.get()
-            if isinstance(piece, BaseException):
-                raise piece
-            yield piece
-            if isinstance(piece, Reply):
-                return
+        yield from streamed(partial(self.reply, message, None), "reply")
 
     def _turn(
         self,
@@ -381,41 +358,11 @@ class Agent:
 
     def apps(self) -> list[dict[str, Any]]:
         """What a page or a client may know of each app; ready for JSON."""
-        return [
-            {
-                "name": name,
-                "title": app.domain.title,
-                "description": app.domain.description,
-                "greeting": app.domain.greeting,
-                "examples": list(app.domain.examples),
-                "colour": app.domain.colour,
-                "locale": app.domain.locale,
-                "model_version": self.engine.version(name),
-                "training": self._progress(name),
-            }
-            for name, app in self._apps.items()
-        ]
-
-    def _progress(self, name: str) -> dict[str, int] | None:
-        training = self.training.get(name)
-        if training is None or training.state != "running":
-            return None
-        return {"step": training.step, "total": training.total}
+        return [shown(app, self.engine.version(name), self.training.get(name)) for name, app in self._apps.items()]
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Whether messages can be answered now, and the figures behind it."""
-        state = self.engine.state()
-        missing = [name for name in self._apps if name not in state.versions]
-        details = {
-            "models": state.versions,
-            "passages": {name: len(app.index) for name, app in self._apps.items()},
-            # A failure's reason may name files of ours: the log has it.
-            "training": {name: asdict(training) for name, training in dict(self.training).items()},
-            "refused": dict(self.refused),
-            "waiting": state.waiting,
-            "queue_limit": self.settings.queue_limit,
-        }
-        return not missing and state.waiting < self.settings.queue_limit, details
+        return readiness(self._apps, self.engine.state(), self.training, self.refused, self.settings.queue_limit)
 
     def history(self, conversation_id: str, client_id: str, after: int = 0) -> list[dict[str, Any]]:
         """A conversation's messages from the one after number ``after`` on, for its own client.
