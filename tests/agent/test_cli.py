@@ -4,18 +4,15 @@ import io
 import json
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from agent import cli
 from agent.config import Settings
 from agent.load import LoadReport
 from agent.model.backbone import Backbone
+from tests.agent.command_line import Run, runner, use
 from tests.agent.library import make_library, train_library
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -30,24 +27,8 @@ def run(
     library: Settings, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     """Run the command as a person does; exit status, standard output, standard error."""
-    monkeypatch.setenv("SWITCHBOARD_APPS", str(library.apps[0]))
-    monkeypatch.setenv("SWITCHBOARD_DATA", str(library.data))
-    monkeypatch.setenv("SWITCHBOARD_BACKBONE", str(tiny_folder))
-    monkeypatch.setenv("SWITCHBOARD_DEVICE", "cpu")
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["switchboard", *arguments])
-        capsys.readouterr()
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        shown = capsys.readouterr()
-        return status, shown.out, shown.err
-
-    return call
+    use(monkeypatch, library, tiny_folder)
+    return runner(monkeypatch, capsys)
 
 
 def test_predict_prints_a_json_line_a_text(run: Run) -> None:

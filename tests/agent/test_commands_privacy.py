@@ -2,18 +2,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from agent import cli
 from agent.audit import AuditLog
 from agent.store import Store
+from tests.agent.command_line import Run, runner
 from tests.agent.test_privacy import holding, talk
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -31,20 +28,7 @@ def run(data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     """Run the command as a person does; exit status, standard output, standard error."""
     monkeypatch.chdir(data.parent)
     monkeypatch.setenv("SWITCHBOARD_DATA", str(data))
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["switchboard", *arguments])
-        capsys.readouterr()
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        shown = capsys.readouterr()
-        return status, shown.out, shown.err
-
-    return call
+    return runner(monkeypatch, capsys)
 
 
 def test_a_customer_is_shown_without_texts(run: Run) -> None:

@@ -3,20 +3,19 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent import cli
 from agent.config import Settings
 from agent.domain import Domain
 from agent.model.backbone import Backbone
 from agent.reviews import ReviewBook
 from agent.store import Store
 from agent.types import Feedback, Ranked, Review, StoredReview
+from tests.agent.command_line import runner, use
 from tests.agent.library import make_library, train_library
 from tests.agent.samples import citation, prediction, reply, route
 
@@ -64,23 +63,13 @@ def run(
     settings: Settings, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     """Run the command with lines on its input, divided by ``|``; exit status, and output or error."""
-    monkeypatch.setenv("SWITCHBOARD_APPS", str(settings.apps[0]))
-    monkeypatch.setenv("SWITCHBOARD_DATA", str(settings.data))
-    monkeypatch.setenv("SWITCHBOARD_BACKBONE", str(tiny_folder))
-    monkeypatch.setenv("SWITCHBOARD_DEVICE", "cpu")
-    monkeypatch.setenv("COLUMNS", "200")
+    use(monkeypatch, settings, tiny_folder)
+    typing = runner(monkeypatch, capsys)
 
     def call(*arguments: str, typed: str = "") -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["switchboard", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in typed.split("|"))))
-        capsys.readouterr()
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        shown = capsys.readouterr()
-        return status, shown.err if status else shown.out
+        lines = io.StringIO("".join(f"{line}\n" for line in typed.split("|")))
+        status, shown, error = typing(*arguments, stdin=lines)
+        return status, error if status else shown
 
     return call
 

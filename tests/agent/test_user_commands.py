@@ -2,20 +2,17 @@ from __future__ import annotations
 
 import io
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from agent import cli
 from agent.audit import AuditLog
 from agent.database import DataFile
 from agent.errors import SignInError
 from agent.users import UserBook
+from tests.agent.command_line import Run, runner
 
 PASSWORD = "three words in a row"
-Run = Callable[..., tuple[int, str, str]]
 
 
 class Terminal(io.StringIO):
@@ -28,18 +25,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """Run ``switchboard user ...`` with a text, or ``stdin``, to read; exit status, standard output, standard error."""
     monkeypatch.setenv("SWITCHBOARD_DATA", str(tmp_path))
     monkeypatch.setenv("LOGNAME", "carol")
-    monkeypatch.setenv("COLUMNS", "200")
+    typing = runner(monkeypatch, capsys)
 
     def call(*arguments: str, typed: str = "", stdin: io.StringIO | None = None) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["switchboard", "user", *arguments])
-        monkeypatch.setattr(sys, "stdin", stdin or io.StringIO(typed))
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        shown = capsys.readouterr()
-        return status, shown.out, shown.err
+        return typing("user", *arguments, stdin=stdin or io.StringIO(typed))
 
     return call
 

@@ -4,14 +4,13 @@ import json
 import os
 import shutil
 import signal
-import sys
-from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent import cli, retraining
+from agent import retraining
 from agent.audit import AuditLog
 from agent.commands.models import seconds
 from agent.config import Settings
@@ -21,10 +20,10 @@ from agent.learning.registry import ModelRegistry
 from agent.model.backbone import Backbone
 from agent.model.storage import load_memory, load_model, save_model
 from agent.retraining import Outcome
+from tests.agent.command_line import Run, runner, use
 from tests.agent.library import TEXTS, make_library, train_library
 
 APP = "library"
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -57,24 +56,8 @@ def run(
     capsys: pytest.CaptureFixture[str],
 ) -> Run:
     """Run the command as a person does; exit status, standard output, standard error."""
-    monkeypatch.setenv("SWITCHBOARD_APPS", str(trained.apps[0]))
-    monkeypatch.setenv("SWITCHBOARD_DATA", str(data))
-    monkeypatch.setenv("SWITCHBOARD_BACKBONE", str(tiny_folder))
-    monkeypatch.setenv("SWITCHBOARD_DEVICE", "cpu")
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["switchboard", *arguments])
-        capsys.readouterr()
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        shown = capsys.readouterr()
-        return status, shown.out, shown.err
-
-    return call
+    use(monkeypatch, replace(trained, data=data), tiny_folder)
+    return runner(monkeypatch, capsys)
 
 
 def test_promote_and_roll_back_with_a_reason(run: Run, data: Path) -> None:
