@@ -31,7 +31,7 @@ from ui.thread import of_person
 from ui.words import WORDS, Words, language_of
 
 ASSETS = Path(__file__).parent / "assets"
-_SCRIPTS = ("chat", "frame", "live", "survey", "why")
+_SCRIPTS = ("chat", "choice", "frame", "live", "survey", "why")
 _META = re.compile(rb'\s*<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 _MANIFEST = re.compile(rb'\s*<link rel="manifest"[^>]*>')
 _ROOT = re.compile(rb'<html\s+lang="en"')

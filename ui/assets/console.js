@@ -6,8 +6,6 @@
 const Console = (() => {
   const $ = (selector, within = document) => within.querySelector(selector);
   const { words, user, apps } = JSON.parse(document.body.dataset.facts);
-  const root = document.documentElement;
-  const YEAR = 365 * 24 * 3600;
   const TOLD_MS = 6000;
   const CLOCK = { hour: "2-digit", minute: "2-digit", hour12: false };
   // Whether the person did something since the last request: a page that only asks by itself keeps no session alive.
@@ -246,17 +244,6 @@ const Console = (() => {
 
   // The frame
 
-  function choose(button) {
-    const { cookie, value } = button.dataset;
-    const secure = location.protocol === "https:" ? "; Secure" : "";
-    document.cookie = `${cookie}=${value}; Path=/; Max-Age=${YEAR}; SameSite=Lax${secure}`;
-    for (const other of button.parentElement.children) other.setAttribute("aria-pressed", String(other === button));
-    // The server writes in the language of the cookie; colours need no new page.
-    if (cookie === "switchboard_language") location.reload();
-    else if (value === "auto") delete root.dataset.theme;
-    else root.dataset.theme = value;
-  }
-
   async function signOut() {
     if (await attempt(() => api("sign-out", { method: "POST" }))) location.assign("/console");
   }
@@ -264,8 +251,6 @@ const Console = (() => {
   document.addEventListener("click", (event) => {
     const account = $("#bar .account[open]");
     if (account && !account.contains(event.target)) account.open = false;
-    const choice = event.target.closest("[data-cookie]");
-    if (choice) choose(choice);
     if (event.target.closest(".sign-out")) signOut();
   });
   document.addEventListener("keydown", (event) => {

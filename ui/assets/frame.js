@@ -1,5 +1,5 @@
 /* What surrounds the conversation: the list of conversations as a drawer on a phone, deletion, the choice of app,
-   language and appearance, times in the reader's own words, and the quiet line while a model trains.
+   times in the reader's own words, and the quiet line while a model trains.
 
    Reads the page that ui/frame.py writes; acts through chat.js by the event "switchboard:signal". */
 "use strict";
@@ -7,7 +7,6 @@
   const $ = (selector, within = document) => within.querySelector(selector);
   const narrow = matchMedia("(max-width: 56rem)");
   const root = document.documentElement;
-  const YEAR = 365 * 24 * 3600;
   const POLL_MS = 5000;
   let words = {};
 
@@ -23,19 +22,6 @@
     for (const rest of document.querySelectorAll("#header, #scroll, #composer, #hint")) rest.inert = open;
     $(".menu").setAttribute("aria-expanded", String(open));
     $(open ? "#side .close" : ".menu").focus();
-  }
-
-  // Settings
-
-  function choose(button) {
-    const { cookie, value } = button.dataset;
-    const secure = location.protocol === "https:" ? "; Secure" : "";
-    document.cookie = `${cookie}=${value}; Path=/; Max-Age=${YEAR}; SameSite=Lax${secure}`;
-    for (const other of button.parentElement.children) other.setAttribute("aria-pressed", String(other === button));
-    // The server writes in the language of the cookie; colours need no new page.
-    if (cookie === "switchboard_language") location.reload();
-    else if (value === "auto") delete root.dataset.theme;
-    else root.dataset.theme = value;
   }
 
   // Deletion
@@ -102,7 +88,6 @@
     "#past .delete": askToDelete,
     "#delete-dialog .keep": () => $("#delete-dialog").close(),
     "#delete-dialog .confirm": remove,
-    "[data-cookie]": choose,
   };
 
   document.addEventListener("click", (event) => {

@@ -74,7 +74,7 @@ def page(
         '<p id="told" role="status"></p>'
     )
     title = f"{own['tab']} · Switchboard"
-    scripts = ("console", *tab.scripts, tab.name)
+    scripts = ("choice", "console", *tab.scripts, tab.name)
     return _document(title, body, facts, ("console", tab.name), scripts, language, theme, version)
 
 
@@ -100,7 +100,7 @@ def sign_in_page(any_user: bool, language: str, theme: str, version: str) -> str
         f'<div class="choices">{settings_choices(language, theme, words)}</div></main>'
     )
     title = f"{words['sign_in']} · Switchboard"
-    return _document(title, body, {"words": words}, ("console",), ("console", "sign-in"), language, theme, version)
+    return _document(title, body, {"words": words}, ("console",), ("choice", "console", "sign-in"), language, theme, version)
 
 
 def require_app(apps: Sequence[Mapping[str, Any]], name: str) -> None:
