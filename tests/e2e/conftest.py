@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.conftest import ROOT
+from tests.e2e import console
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 WAIT = 20_000
@@ -81,6 +82,23 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
     expect(page.locator("body[data-ready]")).to_be_visible(timeout=WAIT)
     yield page
     context.close()
+
+
+@pytest.fixture
+def customer(browser: Browser, address: str) -> Iterator[Page]:
+    """The chat page of the service at ``address``, in a profile of its own."""
+    with console.browsing(browser) as page:
+        page.goto(address)
+        expect(page.locator("body[data-ready]")).to_be_visible(timeout=console.WAIT)
+        yield page
+
+
+@pytest.fixture
+def operator(browser: Browser, address: str) -> Iterator[Page]:
+    """The console of the same service, with ann signed in."""
+    with console.browsing(browser) as page:
+        console.sign_in(page, address, "ann")
+        yield page
 
 
 def ask(page: Page, text: str) -> Locator:

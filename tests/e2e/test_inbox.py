@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from agent.model.backbone import Backbone
 from agent.runtime import Agent
 from tests.agent.library import make_library, train_library
+from tests.e2e.console import LOOKS, LOOKS_NAMED, PASSWORD, WAIT, browsing, no_violations, say, sign_in
 from tests.e2e.service import free_port, serving
 from ui.console.inbox_words import INBOX
 from ui.console.words import FRAME
 from ui.words import WORDS
 
 pytestmark = pytest.mark.e2e
-WAIT = 60_000
-PASSWORD = "three words in a row"
-WIDE, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 CHAT, EN, ZH = WORDS["en"], INBOX["en"], INBOX["zh"]
 
 
@@ -43,47 +39,6 @@ def address(agent: Agent) -> Iterator[str]:
         yield address
 
 
-@contextmanager
-def browsing(browser: Browser, **options: Any) -> Iterator[Page]:
-    """A browser profile of its own; any error of a script fails the test."""
-    context = browser.new_context(**{"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce"} | options)
-    context.set_default_timeout(WAIT)
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    context.close()
-    assert errors == []
-
-
-@pytest.fixture
-def customer(browser: Browser, address: str) -> Iterator[Page]:
-    with browsing(browser) as page:
-        page.goto(address)
-        expect(page.locator("body[data-ready]")).to_be_visible(timeout=WAIT)
-        yield page
-
-
-@pytest.fixture
-def operator(browser: Browser, address: str) -> Iterator[Page]:
-    with browsing(browser) as page:
-        sign_in(page, address, "ann")
-        yield page
-
-
-def sign_in(page: Page, address: str, name: str) -> None:
-    page.goto(f"{address}/console")
-    page.locator("#name").fill(name)
-    page.locator("#password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.locator("#main.inbox .lists")).to_be_visible(timeout=WAIT)
-
-
-def say(customer: Page, text: str) -> None:
-    customer.locator("#message-box textarea").fill(text)
-    customer.keyboard.press("Enter")
-
-
 def ask_for_person(customer: Page) -> None:
     say(customer, "let me talk to a person")
     expect(customer.locator(".bot-message.route-handoff").last).to_be_visible(timeout=WAIT)
@@ -92,13 +47,6 @@ def ask_for_person(customer: Page) -> None:
 def open_waiting(operator: Page) -> None:
     operator.locator("#rows-waiting .row").last.click(timeout=WAIT)
     expect(operator.locator(".said").first).to_be_visible(timeout=WAIT)
-
-
-def no_violations(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    assert [
-        f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in found for node in one["nodes"]
-    ] == []
 
 
 def test_a_conversation_goes_to_a_person_and_back(customer: Page, operator: Page) -> None:
@@ -192,16 +140,7 @@ def test_a_wrong_password_and_signing_out(browser: Browser, address: str) -> Non
         expect(page.locator("#sign-in")).to_be_visible(timeout=WAIT)
 
 
-@pytest.mark.parametrize(
-    "look",
-    [
-        {"viewport": WIDE, "color_scheme": "light"},
-        {"viewport": WIDE, "color_scheme": "dark"},
-        {"viewport": PHONE, "color_scheme": "light", "locale": "zh-CN"},
-        {"viewport": PHONE, "color_scheme": "dark", "locale": "zh-CN"},
-    ],
-    ids=["wide-light", "wide-dark", "phone-light", "phone-dark"],
-)
+@pytest.mark.parametrize("look", LOOKS, ids=LOOKS_NAMED)
 def test_nothing_denies_the_console_to_anybody(
     browser: Browser, address: str, customer: Page, look: dict[str, Any]
 ) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from agent.background import Background
 from agent.learning.reviewed import ROLLING_SHARE
@@ -23,8 +23,8 @@ from agent.teach import first_version
 from agent.text import fraction
 from tests.agent.library import TEXTS, make_library
 from tests.e2e.conftest import ask
+from tests.e2e.console import PASSWORD, WAIT
 from tests.e2e.service import free_port, serving
-from tests.e2e.test_inbox import PASSWORD, WAIT, browsing, sign_in
 from ui.console.models_words import MODELS
 from ui.console.review_words import REVIEW
 from ui.words import WORDS
@@ -61,21 +61,6 @@ def agent(tmp_path: Path, tiny: Backbone, tiny_folder: Path) -> Iterator[Agent]:
 def address(agent: Agent) -> Iterator[str]:
     with serving(agent, free_port()) as address:
         yield address
-
-
-@pytest.fixture
-def customer(browser: Browser, address: str) -> Iterator[Page]:
-    with browsing(browser) as page:
-        page.goto(address)
-        expect(page.locator("body[data-ready]")).to_be_visible(timeout=WAIT)
-        yield page
-
-
-@pytest.fixture
-def operator(browser: Browser, address: str) -> Iterator[Page]:
-    with browsing(browser) as page:
-        sign_in(page, address, "ann")
-        yield page
 
 
 def ask_to_teach(customer: Page, agent: Agent) -> Locator:

@@ -17,8 +17,8 @@ from agent.model.backbone import Backbone
 from agent.retraining import retrain
 from agent.runtime import Agent
 from tests.agent.library import TEXTS, make_library, train_library
+from tests.e2e.console import LOOKS, LOOKS_NAMED, PASSWORD, WAIT, browsing, no_violations
 from tests.e2e.service import free_port, serving
-from tests.e2e.test_inbox import PASSWORD, PHONE, WAIT, WIDE, browsing, no_violations
 from ui.console.models_words import MODELS
 
 pytestmark = pytest.mark.e2e
@@ -157,16 +157,7 @@ def test_a_retraining_is_stopped_and_an_operator_moves_nothing(browser: Browser,
         expect(page.locator(".retrain")).to_be_enabled()
 
 
-@pytest.mark.parametrize(
-    "look",
-    [
-        {"viewport": WIDE, "color_scheme": "light"},
-        {"viewport": WIDE, "color_scheme": "dark"},
-        {"viewport": PHONE, "color_scheme": "light", "locale": "zh-CN"},
-        {"viewport": PHONE, "color_scheme": "dark", "locale": "zh-CN"},
-    ],
-    ids=["wide-light", "wide-dark", "phone-light", "phone-dark"],
-)
+@pytest.mark.parametrize("look", LOOKS, ids=LOOKS_NAMED)
 def test_nothing_denies_the_tab_to_anybody(
     browser: Browser, address: str, challenger: str, look: dict[str, Any]
 ) -> None:

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 from agent.alerts import AlertBook, Reading, Rule
 from agent.database import insert
 from agent.monitor import Monitor
+from tests.e2e.console import LOOKS, LOOKS_NAMED, PASSWORD, WAIT, browsing, no_violations
 from tests.e2e.service import StoredAgent, free_port, served
-from tests.e2e.test_inbox import PASSWORD, PHONE, WAIT, WIDE, browsing, no_violations
 from ui.console.monitor_words import MONITOR
 
 pytestmark = pytest.mark.e2e
@@ -108,16 +108,7 @@ def test_an_app_without_traffic_says_so_and_alerts_are_each_apps_own(browser: Br
         expect(page.locator(".alerts")).to_contain_text(EN["alerts_none"])
 
 
-@pytest.mark.parametrize(
-    "look",
-    [
-        {"viewport": WIDE, "color_scheme": "light"},
-        {"viewport": WIDE, "color_scheme": "dark"},
-        {"viewport": PHONE, "color_scheme": "light", "locale": "zh-CN"},
-        {"viewport": PHONE, "color_scheme": "dark", "locale": "zh-CN"},
-    ],
-    ids=["wide-light", "wide-dark", "phone-light", "phone-dark"],
-)
+@pytest.mark.parametrize("look", LOOKS, ids=LOOKS_NAMED)
 def test_nothing_denies_the_tab_to_anybody(browser: Browser, address: str, look: dict[str, Any]) -> None:
     with browsing(browser, **look) as page:
         open_monitor(page, address)

@@ -13,8 +13,8 @@ from agent.reviews import ReviewBook
 from agent.runtime import Agent
 from agent.types import Feedback, Message, Reply
 from tests.agent.library import make_library, train_library
+from tests.e2e.console import PASSWORD, PHONE, WAIT, WIDE, browsing, no_violations, say
 from tests.e2e.service import free_port, serving
-from tests.e2e.test_inbox import PASSWORD, PHONE, WAIT, WIDE, browsing, no_violations, say
 from ui.console.review_words import REVIEW
 
 pytestmark = pytest.mark.e2e
