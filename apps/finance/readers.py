@@ -15,8 +15,8 @@ from agent.errors import BadInputError
 
 Row = Mapping[str, Any] | str
 """Values by column; or the reason why a row cannot be read."""
-LONGEST_CELL = 1_000_000
-"""Characters; a quote that is never closed ends there."""
+LONGEST_CELL = csv.field_size_limit()
+"""Characters; a quote that is never closed ends there. Not raised: the limit is one for the whole process."""
 LONGEST_LINE = 4_000_000
 """Bytes; what is longer is taken as several lines."""
 KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -85,7 +85,6 @@ def _lines(file: IO[bytes]) -> Iterator[str]:
 
 
 def _csv_rows(file: IO[bytes]) -> Iterator[Row]:
-    csv.field_size_limit(LONGEST_CELL)
     lines = _lines(file)
     head = next(lines, "")
     reader = csv.reader(lines, delimiter=max(",;\t|", key=head.count))

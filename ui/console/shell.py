@@ -74,7 +74,7 @@ def page(
         '<p id="told" role="status"></p>'
     )
     title = f"{own['tab']} · Switchboard"
-    scripts = ("choice", "console", *tab.scripts, tab.name)
+    scripts = ("console", *tab.scripts, tab.name)
     return _document(title, body, facts, ("console", tab.name), scripts, language, theme, version)
 
 
@@ -100,7 +100,7 @@ def sign_in_page(any_user: bool, language: str, theme: str, version: str) -> str
         f'<div class="choices">{settings_choices(language, theme, words)}</div></main>'
     )
     title = f"{words['sign_in']} · Switchboard"
-    return _document(title, body, {"words": words}, ("console",), ("choice", "console", "sign-in"), language, theme, version)
+    return _document(title, body, {"words": words}, ("console",), ("console", "sign-in"), language, theme, version)
 
 
 def require_app(apps: Sequence[Mapping[str, Any]], name: str) -> None:
@@ -129,7 +129,9 @@ def _document(
     tag = FRAME[language]["tag"]
     head = "".join(
         f'<link rel="stylesheet" href="/ui/{name}.css?v={version}">' for name in ("frame", *dict.fromkeys(styles))
-    ) + "".join(f'<script src="/ui/{name}.js?v={version}" defer></script>' for name in dict.fromkeys(scripts))
+    ) + "".join(
+        f'<script src="/ui/{name}.js?v={version}" defer></script>' for name in dict.fromkeys(("choice", *scripts))
+    )
     return (
         f'<!doctype html><html lang="{tag}"{shade} data-console><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
