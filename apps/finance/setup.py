@@ -15,7 +15,7 @@ from agent.types import SENTIMENTS, Prediction
 
 from .aggregates import weigh_sources
 from .ingest import Ingester, Score
-from .items import open_items
+from .items import Reading, open_items
 from .mentions import Finder
 from .sources import load_sources
 from .times import Clock
@@ -56,8 +56,8 @@ class Desk:
 def score_by(predict: Callable[[Sequence[str]], Sequence[Prediction]]) -> Score:
     """The sentiment of an app's model as a Score. It raises ModelError if the model reads no sentiment."""
 
-    def score(texts: Sequence[str]) -> list[tuple[float, float, float]]:
-        return [_probabilities(prediction) for prediction in predict(texts)]
+    def score(texts: Sequence[str]) -> list[Reading]:
+        return [Reading(_probabilities(one), one.model_version) for one in predict(texts)]
 
     return score
 
