@@ -27,8 +27,8 @@ def is_there(file: DataFile) -> bool:
 
 
 def is_wanted(file: DataFile) -> bool:
-    """Whether nobody has brought items yet, nor sent the demo stream away."""
-    return not file.read("SELECT 1 FROM ingests WHERE demo = 0 OR done = 1 LIMIT 1", [])
+    """Whether nobody has brought items yet, and the stream was neither taken in to its end nor sent away."""
+    return not file.read("SELECT 1 FROM ingests WHERE demo = 0 AND items > 0 OR demo = 1 AND done = 1 LIMIT 1", [])
 
 
 def invite(file: DataFile) -> None:

@@ -33,6 +33,8 @@ class Desk:
     file: DataFile
     companies: Mapping[str, Company]
     doubtful: Mapping[str, tuple[str, ...]]
+    own_watchlist: bool
+    """Whether the watch list is one of the user's own."""
 
     @classmethod
     def open(cls, data: Path) -> Desk:
@@ -46,7 +48,7 @@ class Desk:
         companies = load_watchlist(_first(own / WATCHLIST, FOLDER / WATCHLIST), doubtful)
         file = open_items(own)
         weigh_sources(file, load_sources(_first(own / SOURCES, FOLDER / "demo" / SOURCES)))
-        return cls(file, companies, doubtful)
+        return cls(file, companies, doubtful, (own / WATCHLIST).is_file())
 
     def ingester(self, score: Score, clock: Clock, columns: Mapping[str, str] | None = None) -> Ingester:
         finder = Finder(self.companies, self.doubtful)
