@@ -156,8 +156,8 @@ class Domain:
     articles: Mapping[str, Article]
     """By document id."""
     moods: bool
-    """Whether the sentiment of a message is the mood of who writes it; false where the model learns the feeling in other
-    texts, such as news."""
+    """Whether the sentiment of a message is the mood of who writes it; false where the model learns the feeling in
+    other texts, such as news."""
     meanings: Mapping[str, str]
     """What the texts to learn from mean: bare words -> intent."""
     yes: tuple[str, ...] = YES
