@@ -29,7 +29,7 @@ from ui.theme import DARK_PAGE, LIGHT_PAGE, app_styles, theme, theme_of
 from ui.thread import of_person
 from ui.words import WORDS, Words, language_of
 
-_SCRIPTS = ("chat", "choice", "frame", "live", "survey", "why")
+_SCRIPTS = ("chat", "choice", "figures", "frame", "live", "survey", "why")
 _META = re.compile(rb'\s*<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 _MANIFEST = re.compile(rb'\s*<link rel="manifest"[^>]*>')
 _ROOT = re.compile(rb'<html\s+lang="en"')
@@ -105,7 +105,10 @@ def _head(app: Mapping[str, Any], chosen: str, version: str) -> bytes:
         f'<meta name="description" content="{escape(app.get("description", ""))}">'
         + "".join(f'<meta name="theme-color" content="{pages[name]}"{media}>' for name, media in shades)
         + '<link rel="icon" href="/ui/icon.svg" type="image/svg+xml">'
-        + "".join(f'<link rel="stylesheet" href="/ui/{name}.css?v={version}">' for name in ("apps", "frame", "thread"))
+        + "".join(
+            f'<link rel="stylesheet" href="/ui/{name}.css?v={version}">'
+            for name in ("apps", "frame", "thread", "figures")
+        )
         + "".join(f'<script src="/ui/{name}.js?v={version}" defer></script>' for name in _SCRIPTS)
     ).encode()
 
