@@ -59,7 +59,7 @@ def pages(service: AppService) -> APIRouter:
             raise BadInputError("unknown_view", f"There is no view '{what}'. Known: {', '.join(shown)}.")
         return shown[what](name, Span(since, until, by))
 
-    AskedView = Annotated[View, Depends(view_of)]
+    of_view = Depends(view_of)
 
     @router.get("")
     def analyst(request: Request) -> HTMLResponse:
@@ -70,12 +70,12 @@ def pages(service: AppService) -> APIRouter:
         return facts(request)
 
     @router.get("/api/{what}")
-    def view(view: AskedView, width: Width = WIDTH) -> JSONResponse:
+    def view(view: View = of_view, width: Width = WIDTH) -> JSONResponse:
         picture = {"svg": view.chart(width).svg} if view.chart is not None else {}
         return JSONResponse({**view.shown, **picture}, headers={"Cache-Control": "no-store"})
 
     @router.get("/files/{what}.png")
-    def png(what: str, view: AskedView, width: Width = WIDTH) -> Response:
+    def png(what: str, view: View = of_view, width: Width = WIDTH) -> Response:
         if view.chart is None:
             raise BadInputError("no_picture", f"There is no picture of '{what}' to be saved.")
         return _file(view.chart(width).png, "image/png", f"{what}.png")
@@ -85,7 +85,7 @@ def pages(service: AppService) -> APIRouter:
         return _csv(views.items_view(desk, name, Span(since, until), most=None), "items.csv")
 
     @router.get("/files/{what}.csv")
-    def table(what: str, view: AskedView) -> Response:
+    def table(what: str, view: View = of_view) -> Response:
         return _csv(view, f"{what}.csv")
 
     @router.post("/api/files", dependencies=changes)
