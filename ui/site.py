@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping
 from html import escape
-from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 # Read when gradio is imported: it calls home otherwise.
@@ -26,11 +24,11 @@ from agent.identity import client_of
 from agent.users import UserBook
 from ui.chat import ChatAgent, app_of, build
 from ui.console.router import ConsoleAgent, console_router
+from ui.document import ASSETS, version_of
 from ui.theme import DARK_PAGE, LIGHT_PAGE, app_styles, theme, theme_of
 from ui.thread import of_person
 from ui.words import WORDS, Words, language_of
 
-ASSETS = Path(__file__).parent / "assets"
 _SCRIPTS = ("chat", "choice", "figures", "frame", "live", "survey", "why")
 _META = re.compile(rb'\s*<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 _MANIFEST = re.compile(rb'\s*<link rel="manifest"[^>]*>')
@@ -47,7 +45,7 @@ class SiteAgent(ChatAgent, ConsoleAgent, Protocol):
 def mount(app: FastAPI, agent: SiteAgent) -> None:
     """Serve the pages over ``agent`` from ``app``, which must name each request's client (see ``agent.identity``)."""
     styles = app_styles(agent.apps())
-    version = _version(styles)
+    version = version_of(styles)
 
     @app.get("/ui/apps.css", include_in_schema=False)
     def app_css() -> Response:
@@ -88,12 +86,6 @@ def mount(app: FastAPI, agent: SiteAgent) -> None:
 def _client(request: Request) -> str:
     """Gradio's name for who asks; every request that the server's guard let through has one."""
     return client_of(request).id
-
-
-def _version(styles: str) -> str:
-    """Changes with any of our styles and scripts, so that a browser never shows an old one."""
-    files = b"".join(file.read_bytes() for file in sorted(ASSETS.iterdir()))
-    return hashlib.sha256(styles.encode() + files).hexdigest()[:12]
 
 
 def _root(app: Mapping[str, Any], chosen: str, words: Words) -> bytes:

@@ -13,7 +13,8 @@ from agent.errors import BadInputError
 from agent.progress import Bar
 from agent.teach import load_champion
 
-from . import feeds
+from . import demo_stream, feeds
+from . import rescore as rescoring
 from .ingest import Ingester, Report
 from .setup import NAME, Desk, clock_of, score_by
 
@@ -54,11 +55,44 @@ def ingest(
                 _say(_take(ingester, path))
 
 
-def _take(ingester: Ingester, path: Path) -> Report:
+@group.command()
+def demo(
+    remove: Annotated[bool, typer.Option("--remove", help="Remove it, and nothing else.")] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Take in the demo stream of twelve invented companies, beside items of your own if there are any."""
+    settings = settings_of(config, data=data)
+    desk = Desk.open(settings.data)
+    with closing(desk.file):
+        if remove:
+            out.print(f"{demo_stream.send_away(desk.file)} items of the demo stream were removed.", highlight=False)
+            return
+        model = load_champion(settings, NAME)
+        demo_stream.invite(desk.file)
+        _say(_take(desk.ingester(score_by(model.predict), clock_of()), demo_stream.ITEMS, demo=True))
+
+
+@group.command()
+def rescore(data: Data = None, config: Config = None) -> None:
+    """Score all items anew that another version of the model scored. A running service does so by itself; what was
+    stopped goes on where it was."""
+    settings = settings_of(config, data=data)
+    model = load_champion(settings, NAME)
+    desk = Desk.open(settings.data)
+    with closing(desk.file), Bar("rescore", "passages") as bar:
+        stale = rescoring.waiting(desk.file, model.version)
+        done = rescoring.rescore(
+            desk.file, score_by(model.predict), model.version, lambda count: bar.update(count, max(count, stale))
+        )
+    out.print(f"{done} passages were scored anew by version {model.version}.", highlight=False, soft_wrap=True)
+
+
+def _take(ingester: Ingester, path: Path, *, demo: bool = False) -> Report:
     size = path.stat().st_size
     with Bar(f"ingest {path.name}", "rows") as bar:
         # How many rows a file has is known once it has been read.
-        report = ingester.take_file(path, lambda rows: bar.update(rows, max(rows, size // 150)))
+        report = ingester.take_file(path, lambda rows: bar.update(rows, max(rows, size // 150)), demo=demo)
         bar.update(report.ingest.rows, report.ingest.rows)
     return report
 

@@ -24,6 +24,7 @@ def m001_items(db: Database) -> None:
             known INTEGER NOT NULL DEFAULT 0,
             done INTEGER NOT NULL DEFAULT 0 CHECK (done IN (0, 1)),
             error TEXT NOT NULL DEFAULT '',
+            demo INTEGER NOT NULL DEFAULT 0 CHECK (demo IN (0, 1)),
             began_at TEXT NOT NULL
         ) STRICT
         """
@@ -81,7 +82,8 @@ def m002_mentions_and_days(db: Database) -> None:
     """What each item says of each company, and the sums of a company's day, which queries read.
 
     ``day`` is that of publication in UTC; ``session`` the trading day for which it counts. In ``days`` the column
-    ``session`` says which of the two ``day`` is.
+    ``session`` says which of the two ``day`` is. ``passage`` is what the item says of the company, ``reads`` how the
+    model was given it, ``scored_by`` the version that read it.
     """
     db.execute(
         """
@@ -96,12 +98,15 @@ def m002_mentions_and_days(db: Database) -> None:
             confidence REAL NOT NULL,
             weight REAL NOT NULL,
             passage TEXT NOT NULL,
+            reads TEXT NOT NULL,
+            scored_by TEXT NOT NULL,
             PRIMARY KEY (item, ticker)
         ) STRICT, WITHOUT ROWID
         """
     )
     db.execute("CREATE INDEX mentions_by_day ON mentions (ticker, day)")
     db.execute("CREATE INDEX mentions_by_session ON mentions (ticker, session)")
+    db.execute("CREATE INDEX mentions_by_version ON mentions (scored_by)")
     db.execute(
         """
         CREATE TABLE days (
