@@ -127,7 +127,8 @@ class Drawing:
         artist.set_in_layout(False)
         artist.set_gid(f"said-{len(self.said)}")
         data = (f' data-at="{at}"' if at else "") + (f' data-name="{escape(name)}"' if name else "")
-        self.said.append(f"<g{data}><title>{escape(text)}</title>")
+        # A part that shows nothing is found by a pointer as well.
+        self.said.append(f'<g pointer-events="all"{data}><title>{escape(text)}</title>')
 
     def note(self, text: str) -> None:
         self.figure.supxlabel(f"{text} {NOTE}", fontsize=7.5, color=self.colours["muted"], x=0.01, ha="left")
@@ -155,9 +156,11 @@ def _svg(drawing: Drawing, label: str) -> str:
     text = re.sub(r'<g id="said-(\d+)">', lambda found: drawing.said[int(found.group(1))], text)
     # Ids that matplotlib counts up (figure_1, axes_1, ...) would stand twice in a page; nothing refers to them.
     text = re.sub(r'<g id="[a-zA-Z][\w.]*_\d+"(/?)>', r"<g\1>", text)
+    # As attributes of the drawing, for a style sheet within it would be one of the whole page.
+    text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)
     for name, stand_in in drawing.colours.items():
         text = text.replace(stand_in, f"var(--{name})")
-    return text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" stroke-linejoin="round" ', 1)
 
 
 def _draw_index(

@@ -34,7 +34,7 @@ def is_wanted(file: DataFile) -> bool:
 def invite(file: DataFile) -> None:
     """Have the stream taken in by the next ingest of it, even if it was sent away before."""
     with file.transaction() as db:
-        db.execute("UPDATE ingests SET rows = 0, items = 0, known = 0, done = 0 WHERE demo = 1 AND done = 1")
+        db.execute("UPDATE ingests SET done = 0 WHERE demo = 1 AND items = 0")
 
 
 def send_away(file: DataFile) -> int:
