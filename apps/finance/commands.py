@@ -11,14 +11,17 @@ from agent.commands.options import Config, Data, out, settings_of
 from agent.progress import Bar
 from agent.teach import load_champion
 
-from . import alert_commands, demo_stream, intake_commands
+from . import alert_commands, demo_stream, intake_commands, report_commands
 from . import rescore as rescoring
 from .setup import NAME, Desk, clock_of, score_by
 from .terminal import say, take
 
 group = typer.Typer(no_args_is_help=True, help="Sentiment of companies from a stream of news.")
 group.add_typer(alert_commands.group, name="alert")
-for command in (intake_commands.ingest, intake_commands.watch, intake_commands.import_stocknet, alert_commands.alerts):
+for command in (
+    *(intake_commands.ingest, intake_commands.watch, intake_commands.import_stocknet),
+    *(alert_commands.alerts, report_commands.report),
+):
     group.command()(command)
 
 
