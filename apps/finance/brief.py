@@ -31,6 +31,8 @@ MOST_BARS = 8
 MOST_HEADLINES = 9
 MOST_OF_ONE = 2
 """Headlines of one company."""
+MOST_NAMED = 9
+"""In one sentence."""
 FEWEST = 3
 """Items without which a company is not called the friendliest or the least friendly."""
 
@@ -59,7 +61,7 @@ class Brief:
     """None if nobody has items in both spans."""
     weeks: Chart
     shifts: tuple[tuple[str, Shift], ...]
-    """By ticker, in order of time."""
+    """By ticker, in order of time; of the last WEEKS, as it takes days until one can be told from a spike."""
     fired: tuple[Fired, ...]
     headlines: tuple[Headline, ...]
     companies: int
@@ -77,6 +79,11 @@ def brief_of(desk: Desk, tickers: Sequence[str] = (), until: date | None = None,
     Raises BadInputError for an unknown company, and for a span without items, saying where the nearest ones lie.
     """
     asked_of = tuple(dict.fromkeys(tickers)) or tuple(desk.companies)
+    for ticker in asked_of:
+        if ticker not in desk.companies:
+            raise BadInputError(
+                "unknown_company", f"{ticker} is not on the watch list. It has: {', '.join(desk.companies)}."
+            )
     known = span(desk.file, asked_of)
     last = until or (known[1] if known else None)
     if last is None:
@@ -94,10 +101,6 @@ def brief_of(desk: Desk, tickers: Sequence[str] = (), until: date | None = None,
     ]
     rows.sort(key=_by_move)
     shown = rows[:MOST_ROWS]
-    shifts = sorted(
-        ((tickers_by_name[name], shift) for name, found in answered.shifts.items() for shift in found),
-        key=lambda pair: (pair[1].day, pair[0]),
-    )
     fired = tuple(
         one
         for one in reversed(alarm.fired(desk, since=now.first, until=now.last, most=1000))
@@ -105,7 +108,8 @@ def brief_of(desk: Desk, tickers: Sequence[str] = (), until: date | None = None,
     )
     moves = [row.move for row in shown if row.move][:MOST_BARS]
     first_week = now.last - timedelta(weeks=WEEKS) + timedelta(days=1)
-    weeks = ask(desk, Asked("index", tuple(row.ticker for row in shown), first_week, now.last, "week", 1)).series
+    weeks = ask(desk, Asked("index", tuple(row.ticker for row in shown), first_week, now.last, "week", 1))
+    shifts = [(tickers_by_name[name], shift) for name, found in weeks.shifts.items() for shift in found]
     items_before = sum(row.n for ticker in asked_of for row in days(desk.file, ticker, before.first, before.last))
     return Brief(
         span=now,
@@ -117,12 +121,12 @@ def brief_of(desk: Desk, tickers: Sequence[str] = (), until: date | None = None,
             *_whole(desk, asked_of, before, now),
             *_ends(rows),
             _moved(rows),
-            *_marked(shifts, fired),
+            *_alerts(fired),
             *_silent(set(asked_of) - {row.ticker for row in rows}),
         ),
         moves=movers_chart(moves, f"Change against {before}") if moves else None,
-        weeks=small_charts({f"{name} ({tickers_by_name[name]})": points for name, points in weeks.items()}),
-        shifts=tuple(shifts),
+        weeks=small_charts({f"{name} ({tickers_by_name[name]})": points for name, points in weeks.series.items()}),
+        shifts=tuple(sorted(shifts, key=lambda pair: (pair[1].day, pair[0]))),
         fired=fired,
         headlines=_chosen(answered.headlines),
         companies=len(asked_of),
@@ -174,22 +178,23 @@ def _moved(rows: Sequence[Row]) -> str:
     if not clear:
         return "No company moved clearly: each change may well be chance."
     said = [f"{move.name} from {signed(move.before)} to {signed(move.after)}" for move in clear]
-    return f"Clear move{'s' * (len(said) != 1)}: {'; '.join(said)}."
+    return f"Clear move{'s' * (len(said) != 1)}: {_listed(said, '; ')}."
 
 
-def _marked(shifts: Sequence[tuple[str, Shift]], fired: Sequence[Fired]) -> list[str]:
-    """How many level shifts and alerts there are; nothing where there are none."""
-    said = [
-        f"{len(found)} {what}{'s' * (len(found) != 1)}"
-        for found, what in ((shifts, "level shift"), (fired, "alert"))
-        if found
-    ]
-    return [f"There {'was' if len(shifts) + len(fired) == 1 else 'were'} {' and '.join(said)}."] if said else []
+def _alerts(fired: Sequence[Fired]) -> list[str]:
+    """Whom alerts fired for; nothing without any."""
+    names = dict.fromkeys(one.name for one in fired)
+    return [f"{len(fired)} alert{'s' * (len(fired) != 1)} fired, on {_listed(list(names))}."] if names else []
 
 
 def _silent(tickers: Iterable[str]) -> list[str]:
     named = sorted(tickers)
-    return [f"No items on {', '.join(named)}."] if named else []
+    return [f"No items on {_listed(named)}."] if named else []
+
+
+def _listed(names: Sequence[str], between: str = ", ") -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{between.join(names[:MOST_NAMED])}{more}"
 
 
 def _change(move: Move) -> str:

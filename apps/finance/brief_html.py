@@ -28,6 +28,7 @@ ul { padding-left: 1.2rem; } li { margin: .25rem 0; overflow-wrap: anywhere; }
 @media print { :root { color-scheme: light; } body { padding: 0; font-size: 11px; line-height: 1.35; }
   h2 { margin-top: .8rem; } svg { max-height: 88mm; } .second { break-before: page; } footer { margin-top: .6rem; } }
 """
+_CLEAR = ' class="clear"'
 
 
 def to_html(brief: Brief) -> str:
@@ -57,7 +58,7 @@ def to_html(brief: Brief) -> str:
 def _table(rows: Sequence[Row]) -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in HEADER)
     body = "".join(
-        f'<tr class="{"clear" if row.move and row.move.clear else ""}">'
+        f"<tr{_CLEAR if row.move and row.move.clear else ''}>"
         f"{''.join(f'<td>{escape(cell)}</td>' for cell in cells(row))}</tr>"
         for row in rows
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .brief import Brief, Row, signed
+from .brief import WEEKS, Brief, Row, signed
 from .queries import Headline
 
 HEADER = ("company", "index", "band", "before", "change", "items")
@@ -38,7 +38,9 @@ def events(brief: Brief) -> Sequence[str]:
         for ticker, shift in brief.shifts
     ]
     marked += [(one.day, f"{one.day}: alert, {one}.") for one in brief.fired]
-    return [text for _, text in sorted(marked)] or ["No level shift was found, and no alert fired."]
+    return [text for _, text in sorted(marked)] or [
+        f"No level shift was found in the last {WEEKS} weeks, and no alert fired in these days."
+    ]
 
 
 def evidence(headline: Headline) -> str:
