@@ -1,18 +1,19 @@
-"""What the news desk does beside a running service: the demo stream on the first start, and all items scored anew as
-soon as another version of the model is in service.
+"""What the news desk does beside a running service: the demo stream on the first start, all items scored anew as soon
+as another version of the model is in service, and the webhook told of the alerts that it has not heard of.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import closing
 
 from agent.errors import BusyError
 from agent.service import AppService
 
-from . import demo_stream
+from . import alarm, demo_stream
 from .ingest import Score
 from .items import Reading
 from .rescore import rescore, waiting
@@ -22,11 +23,13 @@ log = logging.getLogger("switchboard")
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at the version in service."""
+TELL_EVERY = 60.0
+"""Seconds between two tries to tell the webhook."""
 BREATH = 0.05
 """Seconds that are left to customers between two batches."""
 
 
-class _Stopped(Exception):  # noqa: N818 (no error: the service ends)
+class _Stopped(Exception):
     """The service ends; the batch that was to be read is left for the next start."""
 
 
@@ -35,9 +38,13 @@ def run(service: AppService, stop: threading.Event) -> None:
     desk = Desk.open(service.settings.data)
     with closing(desk.file):
         score = _patient(score_by(service.predict), stop)
+        told = -TELL_EVERY
         try:
             while True:
                 look(desk, service.version, score)
+                if time.monotonic() >= told + TELL_EVERY:
+                    told = time.monotonic()
+                    alarm.deliver(desk, service.settings.alert_webhook)
                 if stop.wait(LOOK_EVERY):
                     return
         except _Stopped:

@@ -13,12 +13,16 @@ from agent.errors import BadInputError
 from agent.progress import Bar
 from agent.teach import load_champion
 
-from . import demo_stream, feeds
+from . import alarm, alert_commands, demo_stream, feeds
 from . import rescore as rescoring
 from .ingest import Ingester, Report
 from .setup import NAME, Desk, clock_of, score_by
 
 group = typer.Typer(no_args_is_help=True, help="Sentiment of companies from a stream of news.")
+
+
+group.add_typer(alert_commands.group, name="alert")
+group.command()(alert_commands.alerts)
 
 
 @group.callback()
@@ -53,6 +57,7 @@ def ingest(
                 continue
             for path in _files(Path(place)):
                 _say(_take(ingester, path))
+        alarm.deliver(desk, settings.alert_webhook)
 
 
 @group.command()

@@ -56,6 +56,8 @@ class Ingester:
     clock: Clock
     columns: Mapping[str, str] = field(default_factory=dict)
     """Columns that the user named, by field."""
+    after: Callable[[], object] = lambda: None
+    """Called at the end of each ingest, whatever it brought."""
 
     def take_file(
         self, path: Path, progress: Callable[[int], None] = lambda rows: None, *, demo: bool = False
@@ -74,8 +76,10 @@ class Ingester:
                 ingest = self._take(ingest, islice(rows, ingest.rows, None), unknown, progress)
             except CutShortError as error:
                 items.finish(self.file, ingest, str(error))
+                self.after()
                 raise
             ingest = items.finish(self.file, ingest)
+        self.after()
         return self._report(ingest, unknown)
 
     def take_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> Report:
@@ -85,7 +89,9 @@ class Ingester:
         unknown: Counter[str] = Counter()
         if not ingest.done and rows:
             ingest = self._take(ingest, enumerate(rows, 1), unknown, lambda done: None)
-        return self._report(items.finish(self.file, ingest), unknown)
+        ingest = items.finish(self.file, ingest)
+        self.after()
+        return self._report(ingest, unknown)
 
     def _take(
         self, ingest: Ingest, rows: Iterator[tuple[int, Row]], unknown: Counter[str], progress: Callable[[int], None]

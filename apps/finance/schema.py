@@ -52,7 +52,7 @@ def m001_items(db: Database) -> None:
     db.execute(
         """
         CREATE TABLE items (
-            id INTEGER PRIMARY KEY,
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
             key TEXT NOT NULL UNIQUE,
             ingest INTEGER NOT NULL REFERENCES ingests (id),
             published TEXT NOT NULL,
@@ -141,3 +141,46 @@ def m003_queries(db: Database) -> None:
         ) STRICT, WITHOUT ROWID
         """
     )
+
+
+@steps()
+def m004_alerts(db: Database) -> None:
+    """What is watched, what came of it, and the last item that was looked at; see ``alarm``.
+
+    Ids of items are never given twice, so that those beyond the last one looked at are new. A rule that was removed
+    stays for the sake of what it fired.
+    """
+    db.execute(
+        """
+        CREATE TABLE rules (
+            id INTEGER PRIMARY KEY,
+            subject TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            side TEXT NOT NULL,
+            line REAL NOT NULL,
+            rearm REAL NOT NULL,
+            cool_down INTEGER NOT NULL,
+            fewest INTEGER NOT NULL,
+            removed INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1))
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE fired (
+            id INTEGER PRIMARY KEY,
+            rule INTEGER NOT NULL REFERENCES rules (id),
+            name TEXT NOT NULL,
+            day TEXT NOT NULL,
+            value REAL NOT NULL,
+            items INTEGER NOT NULL,
+            told INTEGER NOT NULL CHECK (told IN (0, 1)),
+            at TEXT NOT NULL,
+            UNIQUE (rule, name, day)
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX fired_by_day ON fired (day)")
+    db.execute("CREATE INDEX fired_untold ON fired (id) WHERE told = 0")
+    db.execute("CREATE TABLE looked (one INTEGER PRIMARY KEY CHECK (one = 1), item INTEGER NOT NULL) STRICT")
+    db.execute("INSERT INTO looked VALUES (1, 0)")

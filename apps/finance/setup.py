@@ -13,6 +13,7 @@ from agent.database import DataFile
 from agent.errors import BadInputError, ModelError
 from agent.types import SENTIMENTS, Prediction
 
+from . import alarm
 from .aggregates import weigh_sources
 from .ingest import Ingester, Score
 from .items import Reading, open_items
@@ -51,8 +52,10 @@ class Desk:
         return cls(file, companies, doubtful, (own / WATCHLIST).is_file())
 
     def ingester(self, score: Score, clock: Clock, columns: Mapping[str, str] | None = None) -> Ingester:
+        """Takes in items; each ingest of it is followed by a look at the alerts."""
         finder = Finder(self.companies, self.doubtful)
-        return Ingester(self.file, finder, frozenset(self.companies), score, clock, columns or {})
+        tickers = frozenset(self.companies)
+        return Ingester(self.file, finder, tickers, score, clock, columns or {}, lambda: alarm.check(self))
 
 
 def score_by(predict: Callable[[Sequence[str]], Sequence[Prediction]]) -> Score:
