@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from agent.dialogue.actions import ActionContext, ActionResult, action
 
-from . import answering, coverage
+from . import alert_talk, answering, coverage
 
 
 @action("trend")
@@ -61,6 +61,24 @@ def sector_view(context: ActionContext) -> ActionResult:
 def volatility(context: ActionContext) -> ActionResult:
     """Whether sentiment says anything about volatility."""
     return answering.answer(context, "volatility")
+
+
+@action("alert_set")
+def alert_set(context: ActionContext) -> ActionResult:
+    """Watch a company, a sector or the list."""
+    return alert_talk.set_alert(context)
+
+
+@action("alert_list")
+def alert_list(context: ActionContext) -> ActionResult:
+    """What is watched, and what fired."""
+    return alert_talk.list_alerts(context)
+
+
+@action("alert_remove")
+def alert_remove(context: ActionContext) -> ActionResult:
+    """Watch no longer."""
+    return alert_talk.remove_alert(context)
 
 
 @action("data_coverage")

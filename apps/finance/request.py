@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import get_args
 
-from .naming import Named, find_names, of_sector
+from .naming import Named, find_names, of_sector, without_names
 from .periods import Granularity
 from .setup import Desk
 from .spans import Span, UnknownEvent, find_span, find_step, step_for, without_step
@@ -86,12 +86,11 @@ def read_request(
     ``first`` and ``last`` are the days of the first and the last item, ``day`` is the service's own today; ``events``
     says when something happened to the companies that are named or remembered.
     """
-    historical = day - last > HISTORICAL
-    today = last if historical else day
+    today = today_of(last, day)
     named = find_names(text, desk)
     old = _remembered(slots, desk)
     tickers, sectors = _whom(named, desk) if not _nobody(named) or named.unknown else (old.tickers, old.sectors)
-    span = find_span(_without(text, named), today, lambda words: events(words, tickers))
+    span = find_span(without_names(text, named), today, lambda words: events(words, tickers))
     values = (not _nobody(named), isinstance(span, Span), find_step(text) is not None, bool(_FEELING.search(text)))
     # "Harbor in June" is a question by itself, unless it goes on ("and Harbor in June?").
     fragment = (sum(values) == 1 or bool(_GOES_ON.match(text))) and not _FILLERS.sub("", _left(text, named, span))
@@ -117,8 +116,13 @@ def read_request(
         named.unknown,
         span.words if isinstance(span, UnknownEvent) else "",
         today,
-        historical,
+        today < day,
     )
+
+
+def today_of(last: date, day: date) -> date:
+    """The day that words such as "last week" count from: the last day of the data if that is long past ``day``."""
+    return last if day - last > HISTORICAL else day
 
 
 @dataclass(frozen=True)
@@ -164,16 +168,9 @@ def _whom(named: Named, desk: Desk) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (tuple(desk.companies)[:_MOST] if named.everybody else ()), ()
 
 
-def _without(text: str, named: Named) -> str:
-    """The text without the names in it, which may look like dates ("May", "Onyx 3")."""
-    for start, end in reversed(named.spans):
-        text = text[:start] + " " * (end - start) + text[end:]
-    return text
-
-
 def _left(text: str, named: Named, span: Span | UnknownEvent | None) -> str:
     """What a text says besides names, period, step and feeling."""
-    rest = _without(text, named)
+    rest = without_names(text, named)
     if span is not None:
         rest = rest.replace(span.words, " ")
     return _FEELING.sub(" ", without_step(rest))
