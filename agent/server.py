@@ -17,7 +17,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from agent import problems
-from agent.api import create_router, key_check
+from agent.api import create_router, key_check, nothing_else
 from agent.app_web import put_on
 from agent.errors import UnknownAppError
 from agent.headers import SecureHeaders
@@ -60,6 +60,7 @@ def create_app(agent: Service, with_ui: bool = True) -> FastAPI:
         # Read when gradio is imported, which pages of apps do as well: it calls home otherwise.
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     put_on(app, agent, pages=with_ui)
+    app.include_router(nothing_else())
     # The last one added is the outermost. Gradio leaves CORS to its parent when it sees this very class.
     app.add_middleware(Guard, settings=settings, identities=Identities(cookie_secret(settings.data), settings.api_keys))
     app.add_middleware(

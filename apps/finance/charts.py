@@ -10,6 +10,7 @@ light and dark; a PNG is drawn on white.
 from __future__ import annotations
 
 import io
+import math
 import re
 import threading
 import warnings
@@ -48,6 +49,8 @@ NOTE = "A description of texts, no investment advice."
 DOTS_PER_INCH = 150
 WIDTH = 8.0
 """Inches. A phone needs a narrower chart, as its letters shrink with it."""
+NARROW = 5.5
+"""Inches, below which a line of small print is too long."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,8 @@ class Drawing:
         self.said.append(f'<g pointer-events="all"{data}><title>{escape(text)}</title>')
 
     def note(self, text: str) -> None:
-        self.figure.supxlabel(f"{text} {NOTE}", fontsize=7.5, color=self.colours["muted"], x=0.01, ha="left")
+        between = " " if self.width >= NARROW else "\n"
+        self.figure.supxlabel(f"{text}{between}{NOTE}", fontsize=7.5, color=self.colours["muted"], x=0.01, ha="left")
 
 
 def chart_of(draw: Callable[[Drawing], None], label: str, width: float) -> Chart:
@@ -234,8 +238,8 @@ def _draw_heat(draw: Drawing, rows: Mapping[str, Sequence[Point]]) -> None:
                 draw.say(cell, f"{name}, {said_of(point)}", point.period.first, name)
     axes.set(xlim=(-0.5, len(periods) - 0.5), ylim=(len(rows) - 0.5, -0.5))
     axes.set_yticks(range(len(rows)), list(rows))
-    # A date takes an inch.
-    shown = range(0, len(periods), max(1, round(len(periods) / draw.width)))
+    # A date takes an inch, and so do the names beside it.
+    shown = range(0, len(periods), max(1, math.ceil(len(periods) / max(1.0, draw.width - 1))))
     axes.set_xticks(list(shown), [str(periods[i].first) for i in shown])
     axes.spines[:].set_visible(False)
     draw.note("Blue: friendly; orange: unfriendly; empty: no items.")

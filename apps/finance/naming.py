@@ -90,6 +90,13 @@ def find_names(text: str, desk: Desk) -> Named:
     )
 
 
+def without_names(text: str, named: Named) -> str:
+    """The text without the names in it, which may look like dates ("May", "Onyx 3")."""
+    for start, end in reversed(named.spans):
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
+
+
 def near_names(name: str, companies: Mapping[str, Company]) -> list[str]:
     """Names of the watch list that look like ``name``, the nearest first."""
     names = {_key(known): f"{company.name} ({company.ticker})" for company, known in _all_names(companies.values())}

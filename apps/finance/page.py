@@ -26,7 +26,7 @@ from .periods import Granularity
 from .prices import COLUMNS
 from .setup import Desk, clock_of, score_by
 from .uploads import Uploads
-from .views import Span, View
+from .views import Span, Table, View
 
 SCRIPTS = ("plot.js", "bring.js", "choose.js", "analyst.js")
 Width = Annotated[float, Query(ge=3, le=16)]
@@ -80,13 +80,9 @@ def pages(service: AppService) -> APIRouter:
             raise BadInputError("no_picture", f"There is no picture of '{what}' to be saved.")
         return _file(view.chart(width).png, "image/png", f"{what}.png")
 
-    @router.get("/files/items.csv")
-    def rows(name: str, since: date, until: date) -> Response:
-        return _csv(views.items_view(desk, name, Span(since, until), most=None), "items.csv")
-
     @router.get("/files/{what}.csv")
     def table(what: str, view: View = of_view) -> Response:
-        return _csv(view, f"{what}.csv")
+        return _csv(view.table(), f"{what}.csv")
 
     @router.post("/api/files", dependencies=changes)
     async def receive(
@@ -134,8 +130,8 @@ def _report(name: str, report: Report) -> dict[str, Any]:
     return {"name": name, **counts, "unknown": dict(list(report.unknown.items())[:10])}
 
 
-def _csv(view: View, name: str) -> Response:
-    header, rows = view.table
+def _csv(table: Table, name: str) -> Response:
+    header, rows = table
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(header)

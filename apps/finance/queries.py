@@ -35,6 +35,8 @@ from .volatility import har_features, log_volatility, sentiment_of_days
 
 Kind = Literal["index", "compare", "movers", "sector", "heat", "evidence", "count", "volatility", "price"]
 PRICES = "prices.csv"
+CLEAR = 0.1
+"""Score beyond which a headline is called negative or positive."""
 _EVER = (date.min, date.max)
 _ORDER = "ABS(positive - negative) * weight"
 
@@ -144,11 +146,9 @@ class Answered:
 
     def items_table(self) -> tuple[list[str], list[list[Any]]]:
         """Header and rows of the items behind the figures, in order of time."""
-        columns = (
-            "published, ticker, negative, neutral, positive, weight, source, url, text, passage, repost_of, items.id"
-        )
-        rows = _mentions(self.desk, self.asked, columns, "published, items.id", self.last_item)
-        header = [name.rpartition(".")[2] for name in columns.split(", ")]
+        scores = ("negative", "neutral", "positive", "weight")
+        header = ["item", "published", "ticker", *scores, "source", "url", "text", "passage", "repost_of"]
+        rows = _mentions(self.desk, self.asked, ", ".join(header), "published, item", self.last_item)
         return header, [[row[name] for name in header] for row in rows]
 
     def chart(self, width: float = WIDTH) -> Chart:
@@ -270,7 +270,7 @@ class _Answer:
         return tuple(trend.movers(known, before, Period(asked.since, asked.until))[: asked.top])
 
     def _headlines(self, last_item: int) -> tuple[Headline, ...]:
-        columns = "items.id AS item, published, source, url, text, ticker, positive - negative AS score"
+        columns = "item, published, source, url, text, ticker, positive - negative AS score"
         order = f"{_ORDER} DESC, items.id"
         rows = _mentions(self._desk, self._asked, columns, order, last_item, top=self._asked.top, voices=True)
         return tuple(Headline(**row) for row in rows)
@@ -306,8 +306,15 @@ class _Answer:
                 continue
             log_vol = log_volatility(prices, "garman_klass")
             rows = days(self._desk.file, ticker, *_EVER, session=True)
+            # Before the first item and after the last one silence would mean nothing.
+            held = [at for at, day in enumerate(prices.days) if rows and rows[0].day <= day <= rows[-1].day]
+            if not held:
+                skipped[name] = f"There are no items on {name} in the sessions of its prices."
+                continue
+            covered = slice(held[0], held[-1] + 1)
+            har, sentiment = har_features(log_vol), sentiment_of_days(prices, rows)
             try:
-                tested[name] = forecast(prices.days, log_vol, har_features(log_vol), sentiment_of_days(prices, rows))
+                tested[name] = forecast(prices.days[covered], log_vol[covered], har[covered], sentiment[covered])
             except TooFewSessionsError as error:
                 skipped[name] = f"{name}: {error}"
         results = [compare(name, [forecasts]) for name, forecasts in tested.items()]
@@ -343,7 +350,7 @@ def _mentions(
     """What items within the span say of the companies; with ``voices`` without reposts, which have no voice of their
     own. ``columns`` and ``order`` come from this module alone.
     """
-    feelings = {"negative": "positive - negative < 0", "positive": "positive - negative > 0"}
+    feelings = {"negative": f"positive - negative < -{CLEAR}", "positive": f"positive - negative > {CLEAR}"}
     only = f"AND {feelings[asked.feeling]} " if asked.feeling else ""
     only += "AND repost_of IS NULL " if voices else ""
     return desk.file.read(

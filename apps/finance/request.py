@@ -7,16 +7,18 @@ drop?"), or that is hardly more than a name, a period or a step ("and Intel?", "
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import get_args
 
-from .naming import Named, find_names, of_sector
+from .naming import Named, find_names, of_sector, without_names
 from .periods import Granularity
 from .setup import Desk
-from .spans import Event, Span, UnknownEvent, find_span, find_step, step_for
+from .spans import Span, UnknownEvent, find_span, find_step, step_for, without_step
 
+Events = Callable[[str, tuple[str, ...]], date | None]
+"""From the words of an event ("earnings", "breach") and the companies that it happened to, to its day."""
 HISTORICAL = timedelta(days=7)
 """Data that end earlier than so long before today are looked at from their own last day."""
 USUAL = timedelta(days=89)
@@ -26,6 +28,8 @@ USUAL_OF: Mapping[str, timedelta] = {
     **dict.fromkeys(("movers", "why"), timedelta(days=6)),
     **dict.fromkeys(("evidence", "count"), timedelta(days=29)),
 }
+OF_ALL = frozenset(("movers", "sector", "volatility"))
+"""Kinds that are about the whole list where nobody is named."""
 _MOST = 12
 # Words that add nothing to a name, a period or a step.
 _FILLERS = re.compile(
@@ -34,6 +38,7 @@ _FILLERS = re.compile(
     r"|[^\w]+",
     re.I,
 )
+_GOES_ON = re.compile(r"(?:and|or|but|what about|how about|same|only|just|now|ok(?:ay)?)\b", re.I)
 _FEELING = re.compile(r"\b(negative|positive|bad|good|critical|friendly|worst|best)\b", re.I)
 _FEELINGS = {"bad": "negative", "critical": "negative", "worst": "negative"} | dict.fromkeys(
     ("good", "friendly", "best"), "positive"
@@ -66,34 +71,30 @@ class Request:
     historical: bool
     """Whether that is the last day of the data, long past."""
 
-    def remembered(self, kind: str, query_id: str) -> dict[str, str]:
+    def remembered(self, kind: str) -> dict[str, str]:
         """What the next message may lean on: values by slot."""
-        return {
-            "company": ", ".join(self.sectors or self.tickers),
-            "since": self.since.isoformat(),
-            "until": self.until.isoformat(),
-            "granularity": self.step,
-            "kind": kind,
-            "query": query_id,
-        }
+        whom = ", ".join(self.sectors or self.tickers)
+        spans = {"since": self.since.isoformat(), "until": self.until.isoformat()}
+        return spans | {"granularity": self.step, "kind": kind} | ({"company": whom} if whom else {})
 
 
 def read_request(
-    text: str, kind: str, desk: Desk, slots: Mapping[str, str], first: date, last: date, day: date, event: Event
+    text: str, kind: str, desk: Desk, slots: Mapping[str, str], first: date, last: date, day: date, events: Events
 ) -> Request:
     """What ``text`` asks, of the kind ``kind``, with what was remembered in ``slots``.
 
-    ``first`` and ``last`` are the days of the first and the last item, ``day`` is the service's own today; ``event``
+    ``first`` and ``last`` are the days of the first and the last item, ``day`` is the service's own today; ``events``
     says when something happened to the companies that are named or remembered.
     """
-    historical = day - last > HISTORICAL
-    today = last if historical else day
+    today = today_of(last, day)
     named = find_names(text, desk)
-    span = find_span(_without(text, named), today, event)
-    fragment = not _FILLERS.sub("", _left(text, named, span))
     old = _remembered(slots, desk)
-    leans = fragment or not (named.tickers or named.sectors or named.everybody or named.unknown)
     tickers, sectors = _whom(named, desk) if not _nobody(named) or named.unknown else (old.tickers, old.sectors)
+    span = find_span(without_names(text, named), today, lambda words: events(words, tickers))
+    values = (not _nobody(named), isinstance(span, Span), find_step(text) is not None, bool(_FEELING.search(text)))
+    # "Harbor in June" is a question by itself, unless it goes on ("and Harbor in June?").
+    fragment = (sum(values) == 1 or bool(_GOES_ON.match(text))) and not _FILLERS.sub("", _left(text, named, span))
+    leans = fragment or (_nobody(named) and not named.unknown and kind not in OF_ALL)
     step = find_step(text)
     if isinstance(span, Span):
         since, until = span.since or first, span.until
@@ -115,8 +116,13 @@ def read_request(
         named.unknown,
         span.words if isinstance(span, UnknownEvent) else "",
         today,
-        historical,
+        today < day,
     )
+
+
+def today_of(last: date, day: date) -> date:
+    """The day that words such as "last week" count from: the last day of the data if that is long past ``day``."""
+    return last if day - last > HISTORICAL else day
 
 
 @dataclass(frozen=True)
@@ -162,19 +168,9 @@ def _whom(named: Named, desk: Desk) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (tuple(desk.companies)[:_MOST] if named.everybody else ()), ()
 
 
-def _without(text: str, named: Named) -> str:
-    """The text without the names in it, which may look like dates ("May", "Onyx 3")."""
-    for start, end in reversed(named.spans):
-        text = text[:start] + " " * (end - start) + text[end:]
-    return text
-
-
 def _left(text: str, named: Named, span: Span | UnknownEvent | None) -> str:
     """What a text says besides names, period, step and feeling."""
-    rest = _without(text, named)
+    rest = without_names(text, named)
     if span is not None:
         rest = rest.replace(span.words, " ")
-    rest = re.sub(
-        r"\b(?:by|per|each|every) (?:day|week|month|quarter)\b|\b(?:dai|week|month|quarter)ly\b|按\w|每\w", " ", rest
-    )
-    return _FEELING.sub(" ", rest)
+    return _FEELING.sub(" ", without_step(rest))
