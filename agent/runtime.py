@@ -268,6 +268,7 @@ class Agent:
             model_version=prediction.model_version,
             citations=draft.citations,
             quick_replies=draft.quick_replies,
+            figures=draft.figures,
             why=explain(prediction, draft.route, tracker, draft.hits, moved),
         )
         if self.generator is not None and reply.route.kind == "answer" and reply.citations:
@@ -309,6 +310,16 @@ class Agent:
         self._app(app)
         cleaned = [clean(text, self.settings.max_message_chars) for text in texts]
         return self.engine.predict(app, cleaned)
+
+    def read(self, app: str, texts: Sequence[str]) -> list[Prediction]:
+        """As ``predict``, of texts that are no messages and that the app has cleaned itself: of any length, of which
+        the model reads the beginning. Raises UnknownAppError, BusyError."""
+        self._app(app)
+        return self.engine.predict(app, texts)
+
+    def version(self, app: str) -> str | None:
+        """The version of the app's model that answers now."""
+        return self.engine.version(app)
 
     def search(self, app: str, text: str, k: int = PASSAGES) -> list[Hit]:
         """The ``k`` passages that answer ``text`` best, best first."""
