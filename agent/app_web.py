@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from agent.app_code import load_part
@@ -22,7 +22,7 @@ from agent.problems import NotAllowedError, Problem
 from agent.service import Service
 from agent.types import Prediction
 
-_TAKEN = ("v1", "ui", "console", "knowledge", "docs", "healthz", "readyz", "metrics", "openapi.json")
+_TAKEN = ("", "v1", "ui", "console", "knowledge", "docs", "healthz", "readyz", "metrics", "openapi.json")
 """First parts of paths that an app's page cannot have."""
 _NOT_SIGNED_IN = Problem(
     401,
@@ -87,6 +87,7 @@ def put_on(app: FastAPI, service: Service, *, pages: bool) -> None:
 
     Raises DomainError naming the app whose code cannot be loaded, or whose path is taken.
     """
+    taken = dict.fromkeys(_TAKEN, "the service")
     for name, domain in service.domains.items():
         folder = Path(domain.folder)
         routes = load_part(folder, "routes")
@@ -95,15 +96,15 @@ def put_on(app: FastAPI, service: Service, *, pages: bool) -> None:
         page = load_part(folder, "page") if pages else None
         if page is not None:
             router: APIRouter = page.pages(OneApp(service, name))
-            _check(name, router, app.routes)
+            _take(name, router, taken)
             app.include_router(router, include_in_schema=False)
             app.mount(f"/ui/app/{name}", StaticFiles(directory=folder / "assets"), name=f"assets of {name}")
 
 
-def _check(name: str, router: APIRouter, there: Sequence[BaseRoute]) -> None:
-    known = {route.path for route in there if isinstance(route, Route | Mount)}
-    for route in router.routes:
-        path = route.path if isinstance(route, Route | Mount) else ""
+def _take(name: str, router: APIRouter, taken: dict[str, str]) -> None:
+    """Note the first parts of the paths of an app's pages in ``taken``, where each has its owner."""
+    for path in (route.path for route in router.routes if isinstance(route, Route)):
         first = path.strip("/").split("/")[0]
-        if not first or first in _TAKEN or path in known:
-            raise DomainError(name, [f"page.py: the path '{path}' is the service's own. Take another one."])
+        owner = taken.setdefault(first, name)
+        if owner != name:
+            raise DomainError(name, [f"page.py: the path '{path}' is that of {owner}. Take another one."])

@@ -60,8 +60,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "items_of": "What was said of {name}, {period}",
         "items_first": "The {shown} that weigh most, of {count}.",
         "close": "Close",
-        "headline": "Item",
-        "score": "Score",
         # Others
         "heat": "Watch list at a glance",
         "heat_help": "Arrow keys go from cell to cell; Enter shows the items of one.",
@@ -98,7 +96,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "unknown": "Not on the watch list: {tickers}",
         "may_not": "Only who is signed in may bring items.",
         "sign_in": "Sign in",
-        "problem_busy": "The service is busy. Try again in a moment.",
     },
     "zh": {
         "title": "新闻情绪台",
@@ -152,8 +149,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "items_of": "关于 {name} 的新闻，{period}",
         "items_first": "共 {count} 条，显示权重最高的 {shown} 条。",
         "close": "关闭",
-        "headline": "新闻",
-        "score": "得分",
         "heat": "自选公司一览",
         "heat_help": "方向键逐格移动，回车键显示该格的新闻。",
         "movers": "变化最大",
@@ -188,6 +183,5 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "unknown": "不在自选名单中：{tickers}",
         "may_not": "只有登录用户可以导入新闻。",
         "sign_in": "登录",
-        "problem_busy": "服务繁忙，请稍后再试。",
     },
 }  # fmt: skip

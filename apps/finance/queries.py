@@ -308,8 +308,15 @@ class _Answer:
                 continue
             log_vol = log_volatility(prices, "garman_klass")
             rows = days(self._desk.file, ticker, *_EVER, session=True)
+            # Before the first item and after the last one silence would mean nothing.
+            held = [at for at, day in enumerate(prices.days) if rows and rows[0].day <= day <= rows[-1].day]
+            if not held:
+                skipped[name] = f"There are no items on {name} in the sessions of its prices."
+                continue
+            covered = slice(held[0], held[-1] + 1)
+            har, sentiment = har_features(log_vol), sentiment_of_days(prices, rows)
             try:
-                tested[name] = forecast(prices.days, log_vol, har_features(log_vol), sentiment_of_days(prices, rows))
+                tested[name] = forecast(prices.days[covered], log_vol[covered], har[covered], sentiment[covered])
             except TooFewSessionsError as error:
                 skipped[name] = f"{name}: {error}"
         results = [compare(name, [forecasts]) for name, forecasts in tested.items()]

@@ -66,13 +66,14 @@
   const notice = h("div.notice", {});
   const nothing = h("div.empty", {}, h("strong", {}, words.nothing), h("span", {}, words.nothing_means));
   const charts = h("div.charts", {});
+  const means = h("p.quiet", {}, words.index_means);
   const said = h("section.items", { "aria-labelledby": "said-title", hidden: true });
   const heat = h("figure", {});
   const movers = h("section.movers", { "aria-labelledby": "movers-title" });
   const alerts = h("section.alerts", { "aria-labelledby": "alerts-title" });
   const volatility = h("section.volatility", { "aria-labelledby": "volatility-title" });
-  const views = [charts, heat, h("div.pair", {}, movers, alerts), volatility];
-  const board = h("div.board", {}, notice, nothing, charts, said, ...views.slice(1), Bring.section(facts.may_bring, () => look(true)));
+  const views = [charts, means, heat, h("div.pair", {}, movers, alerts), volatility];
+  const board = h("div.board", {}, notice, nothing, charts, means, said, ...views.slice(2), Bring.section(facts.may_bring, () => look(true)));
   main.append(board);
 
   function drawNotice() {
