@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from tests.e2e.conftest import WAIT, ask, serving
 
@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.real]
 def page(browser: Browser, finance_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The chat of the news desk over the demo stream, in a browser profile of its own."""
     with serving(finance_data, tmp_path_factory.mktemp("desk")) as address:
-        context = browser.new_context(viewport={"width": 1400, "height": 900}, reduced_motion="reduce")
+        wide: ViewportSize = {"width": 1400, "height": 900}
+        context = browser.new_context(base_url=address, viewport=wide, reduced_motion="reduce")
         page = context.new_page()
         page.goto(f"{address}/?app=finance")
         expect(page.locator("body[data-ready]")).to_be_visible(timeout=WAIT)

@@ -53,6 +53,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with closing(desk.file):
         harbor = [rows(day, "profit" if day < 40 else "loss", 3) for day in range(61)]
         take(desk, *harbor, *(rows(day, "profit", 1, "ALDG") for day in range(61)))
+        take(desk, rows(20, "breach loss", 3, "HLXN"), rows(25, "profit", 1, "HLXN"))
         take(desk, rows(30, "<b>loss</b> [x](http://evil.example)", 1, "VTRA"))
     return data
 
@@ -156,6 +157,11 @@ def test_a_period_without_items_says_where_the_nearest_are(talk: Talk) -> None:
     result = talk.say("trend", "harbor in march 2020")
     assert "There are no items on Harbor Financial between 2020-03-01 and 2020-03-31; the nearest" in result.text
     assert result.figures == ()
+
+
+def test_an_event_is_found_in_the_items_and_an_unknown_one_is_said(talk: Talk) -> None:
+    assert "24 May to 3 July 2026" in talk.say("trend", "halcyon since the breach").text
+    assert 'no items on "strike" to count from' in talk.say("trend", "halcyon after the strike").text
 
 
 def test_movers_and_sectors_are_of_the_whole_list(talk: Talk) -> None:
