@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from agent.commands.options import AppName, AsJson, Config, Data, out, settings_of, seconds
+from agent.commands.options import AppName, AsJson, Config, Data, out, seconds, settings_of
 from agent.errors import BadInputError, LockedError, SwitchboardError
 from agent.progress import StepProgress
 

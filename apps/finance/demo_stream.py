@@ -58,7 +58,7 @@ def _remove(db: sqlite3.Connection) -> int:
     own = f"SELECT id FROM items WHERE repost_of IN ({_IDS}) AND id NOT IN ({_IDS})"  # noqa: S608
     db.execute(
         "UPDATE mentions SET weight = confidence * COALESCE((SELECT sources.weight FROM items "
-        f"JOIN sources USING (source) WHERE items.id = item), ?) WHERE item IN ({own})",  # noqa: S608
+        f"JOIN sources USING (source) WHERE items.id = item), ?) WHERE item IN ({own})",
         [DEFAULT_WEIGHT],
     )
     touched |= {

@@ -192,5 +192,5 @@ def _ingest(db: sqlite3.Connection, column: str, value: str | int) -> Ingest:
     # The column comes from this module alone.
     [row] = db.execute(
         f"SELECT id, name, rows, items, known, done, error, demo FROM ingests WHERE {column} = ?", [value]
-    )  # noqa: S608
+    )
     return Ingest(**{**dict(row), "done": bool(row["done"]), "demo": bool(row["demo"])})
