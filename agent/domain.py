@@ -23,6 +23,8 @@ from index.documents import Document, DocumentError, load_folder
 
 IntentRoute = Literal["answer", "action", "form", "handoff", "reply"]
 EntityKind = Literal["pattern", "gazetteer", "date", "text"]
+LAST_PLACE = 100
+"""Of an app that names none."""
 ENTRY_POINTS = "switchboard.apps"
 BUILT_IN = Path(__file__).resolve().parent.parent / "apps"
 
@@ -145,6 +147,8 @@ class Domain:
     colour: str
     locale: str
     contact: str
+    place: int
+    """Among the service's apps, which are listed by it and then by name; the first one is what a visitor meets."""
     intents: Mapping[str, Intent]
     slots: Mapping[str, Slot]
     entities: Mapping[str, Entity]
@@ -244,6 +248,7 @@ def _build(found: Declaration, documents: Sequence[Document], meanings: Mapping[
         colour=app.get("colour", "#2563eb"),
         locale=app.get("locale", "en"),
         contact=app.get("contact", ""),
+        place=app.get("place", LAST_PLACE),
         moods=app.get("moods", True),
         intents={n: Intent(n, **_tuples(t, "slots", "takes", "follow_ups")) for n, t in found.named("intents").items()},
         slots={

@@ -51,6 +51,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "colour": Key("text"),
         "locale": Key("text"),
         "contact": Key("text"),
+        "place": Key("count"),
         "moods": Key("flag"),
     },
     "thresholds": {
