@@ -145,6 +145,8 @@ class Domain:
     """Says that this is a machine; begins the first reply."""
     examples: tuple[str, ...]
     colour: str
+    page: str
+    """Path of the app's own page (``page.py``); empty without one."""
     locale: str
     contact: str
     place: int
@@ -246,6 +248,7 @@ def _build(found: Declaration, documents: Sequence[Document], meanings: Mapping[
         disclosure=app["disclosure"],
         examples=as_texts(app["examples"]),
         colour=app.get("colour", "#2563eb"),
+        page=app.get("page", ""),
         locale=app.get("locale", "en"),
         contact=app.get("contact", ""),
         place=app.get("place", LAST_PLACE),

@@ -74,6 +74,7 @@ def test_the_apps_wordings_go_before_the_general_ones(app: Path) -> None:
         ('contact = "Call', 'contcat = "Call', "contcat", "Did you mean 'contact'?"),
         ('name = "library"', 'name = "libary"', 'name = "libary"', "the folder is 'library'"),
         ('title = "The library"\n', "", "[app]", "'title' is missing in [app]"),
+        ('contact = "Call', 'page = "//x.example"\ncontact = "Call', "page = ", "'page' is a path of this service"),
         ("confidence = 0.5", "confidence = 5", "confidence = 5", "must be a number from 0 to 1"),
         ("confidence = 0.5", "confidence = true", "confidence = true", "must be a number from 0 to 1"),
         ("[thresholds]", "[treshold]", "[treshold]", "unknown table 'treshold'. Did you mean 'thresholds'?"),
