@@ -11,7 +11,7 @@ import typer
 from agent.commands.options import Config, Data, out, settings_of
 from agent.errors import BadInputError
 from agent.progress import Bar
-from agent.teach import load_champion
+from agent.teach import serve_champion
 
 from . import feeds
 from .ingest import Ingester, Report
@@ -41,7 +41,7 @@ def ingest(
     """Take in items; an ingest that was stopped goes on where it was, and nothing counts twice."""
     settings = settings_of(config, data=data)
     columns = dict(_field(given) for given in column or [])
-    model = load_champion(settings, NAME)
+    model = serve_champion(settings, NAME)
     desk = Desk.open(settings.data)
     with closing(desk.file):
         ingester = desk.ingester(score_by(model.predict), clock_of(zone, day_first), columns)

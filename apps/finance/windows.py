@@ -3,7 +3,7 @@
 A text is cut at sentence ends, commas and words such as "while" or "but". A clause belongs to the company that it
 names; one that names none goes on about the last that was named. Where one clause names several, it is cut between
 them. In the words that are left, the company in question is called "the company" and others "a rival", so that the
-model need not know any name.
+model need not know any name; links, of which it learns nothing, are left out.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _TURN = re.compile(
     r"that|where|when|if)\s)",
     re.IGNORECASE,
 )
+_LINK = re.compile(r"https?://\S*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,13 @@ def passages(text: str, mentions: Sequence[Mention], given: Sequence[str] = ()) 
         own = clauses_of(text, mentions, ticker) if len(tickers) > 1 else [(0, len(text))]
         words = " ".join(text[start:end].strip() for start, end in own)
         reads = " ".join(_read(text, start, end, mentions, ticker) for start, end in own)
-        found.append(Passage(ticker, words, reads))
-    return found + [Passage(ticker, text, text) for ticker in given if ticker not in tickers]
+        found.append(Passage(ticker, words, legible(reads)))
+    return found + [Passage(ticker, text, legible(text)) for ticker in given if ticker not in tickers]
+
+
+def legible(text: str) -> str:
+    """The text without its links; one of nothing but links stays as it is."""
+    return " ".join(_LINK.sub(" ", text).split()) or text
 
 
 def clauses_of(text: str, mentions: Sequence[Mention], ticker: str) -> list[tuple[int, int]]:

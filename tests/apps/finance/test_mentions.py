@@ -86,6 +86,18 @@ def test_a_company_that_is_given_without_being_named_has_the_whole_text(finder: 
     assert [(p.ticker, p.words) for p in passages("Shares up", [], ["HLXN"])] == [("HLXN", "Shares up")]
 
 
+def test_what_the_model_reads_has_no_names_and_no_links(finder: Finder) -> None:
+    text = "$HLXN beats Quartzline https://t.example/a1 https://t.example/b2"
+    found = {p.ticker: p for p in passages(text, finder.find(text), ["MWND"])}
+    assert [found[ticker].reads for ticker in ("HLXN", "QRTZ", "MWND")] == [
+        "the company beats",
+        "the company",
+        "$HLXN beats Quartzline",
+    ]
+    assert found["MWND"].words == text
+    assert [p.reads for p in passages("https://t.example/a1", [], ["HLXN"])] == ["https://t.example/a1"]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
