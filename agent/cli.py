@@ -134,6 +134,9 @@ def chat(name: AppName, data: Data = None, config: Config = None) -> None:
             out.print(Markdown(reply.text))
             for number, citation in enumerate(reply.citations, 1):
                 out.print(f"  [dim]\\[{number}] {_escape(citation.title)} ({_escape(citation.source)})[/dim]")
+            for figure in reply.figures:
+                said = f"{figure.title}: {figure.note}" if figure.note else figure.title
+                out.print(f"  [dim]{_escape(said)} (PNG {_escape(figure.png)}, CSV {_escape(figure.table)})[/dim]")
             out.print(f"  [dim]{_escape(reply.route.kind)}: {_escape(reply.route.reason)}[/dim]")
     finally:
         agent.close()

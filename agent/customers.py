@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import sqlite3
 
-_PARSED = ("citations", "quick_replies", "intents", "sentiment_scores", "options", "why", "state")
+_PARSED = ("citations", "quick_replies", "extras", "intents", "sentiment_scores", "options", "why", "state")
 _CONVERSATIONS = {
     "client": "SELECT id FROM conversations WHERE client_id = :value ORDER BY begun_at",
     "conversation": "SELECT id FROM conversations WHERE id = :value",

@@ -39,6 +39,9 @@ class Intent:
     form: str | None = None
     slots: tuple[str, ...] = ()
     """For an action: what has to be known first; asked for one at a time."""
+    takes: tuple[str, ...] = ()
+    """For an action: what it also understands and never asks for. After it, a short message that is hardly more than
+    such a value ("by week") is for it again."""
     response: str | None = None
     """The whole reply of route ``reply``; before the passage for ``answer``."""
     explain: bool = False
@@ -152,6 +155,9 @@ class Domain:
     handoff: Handoff
     articles: Mapping[str, Article]
     """By document id."""
+    moods: bool
+    """Whether the sentiment of a message is the mood of who writes it; false where the model learns the feeling in
+    other texts, such as news."""
     meanings: Mapping[str, str]
     """What the texts to learn from mean: bare words -> intent."""
     yes: tuple[str, ...] = YES
@@ -238,7 +244,8 @@ def _build(found: Declaration, documents: Sequence[Document], meanings: Mapping[
         colour=app.get("colour", "#2563eb"),
         locale=app.get("locale", "en"),
         contact=app.get("contact", ""),
-        intents={n: Intent(n, **_tuples(t, "slots", "follow_ups")) for n, t in found.named("intents").items()},
+        moods=app.get("moods", True),
+        intents={n: Intent(n, **_tuples(t, "slots", "takes", "follow_ups")) for n, t in found.named("intents").items()},
         slots={
             n: Slot(n, **({"title": n.replace("_", " ").capitalize()} | _tuples(t, "prompt", "options")))
             for n, t in found.named("slots").items()

@@ -25,6 +25,8 @@ DATA_FILES: Mapping[str, str | None] = {
     "questions.jsonl": "article",
     "out_of_scope.jsonl": None,
 }
+# file -> what a row may say besides, for the app's own code and for people: no head learns it.
+_REMARKS: Mapping[str, tuple[str, ...]] = {"sentiment": ("aspect",)}
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -70,9 +72,10 @@ def _check_intents(found: Declaration, actions: Sequence[str]) -> None:
                     name,
                     key,
                 )
-        for slot in found.texts("intents", name, "slots"):
-            if slot not in found.named("slots"):
-                found.unknown("slot", slot, found.named("slots"), "intents", name, "slots")
+        for key in ("slots", "takes"):
+            for slot in found.texts("intents", name, key):
+                if slot not in found.named("slots"):
+                    found.unknown("slot", slot, found.named("slots"), "intents", name, key)
 
 
 def _check_slots(found: Declaration) -> None:
@@ -235,10 +238,10 @@ def _rows(found: Declaration, path: Path, name: str, key: str | None) -> Iterabl
 def _check_row(
     found: Declaration, row: Mapping[str, Any], key: str | None, known: Mapping[str, Sequence[str]], where: str
 ) -> None:
-    allowed = ["text", key] if key else ["text"]
+    allowed = ["text", *([key, *_REMARKS.get(key, ())] if key else ())]
     for name in row:
         if name not in allowed:
-            found.mistakes.append(f"{where}: unknown key '{name}'. {hint(name, [k for k in allowed if k])}")
+            found.mistakes.append(f"{where}: unknown key '{name}'. {hint(name, allowed)}")
     if key and row[key] not in known[key]:
         found.mistakes.append(f"{where}: unknown {key} '{row[key]}'. {hint(row[key], known[key])}")
 

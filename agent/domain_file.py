@@ -51,6 +51,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "colour": Key("text"),
         "locale": Key("text"),
         "contact": Key("text"),
+        "moods": Key("flag"),
     },
     "thresholds": {
         "confidence": Key("number"),
@@ -68,6 +69,7 @@ NAMED: Mapping[str, Mapping[str, Key]] = {
         "action": Key("text"),
         "form": Key("text"),
         "slots": Key("texts"),
+        "takes": Key("texts"),
         "response": Key("text"),
         "explain": Key("flag"),
         "follow_ups": Key("texts"),

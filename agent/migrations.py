@@ -371,3 +371,9 @@ def m014_turn_figures(db: Database) -> None:
 def m015_messages_by_turn(db: Database) -> None:
     """The message that a reply answers is looked up by the reply's id: for "why", for a review, for a correction."""
     db.execute("CREATE INDEX messages_by_turn ON messages (turn)")
+
+
+@migrations()
+def m016_extras(db: Database) -> None:
+    """What else a reply shows, such as its figures, as a JSON object: kind -> list of objects."""
+    db.execute("ALTER TABLE messages ADD COLUMN extras TEXT NOT NULL DEFAULT '{}'")

@@ -268,6 +268,7 @@ class Agent:
             model_version=prediction.model_version,
             citations=draft.citations,
             quick_replies=draft.quick_replies,
+            figures=draft.figures,
             why=explain(prediction, draft.route, tracker, draft.hits, moved),
         )
         if self.generator is not None and reply.route.kind == "answer" and reply.citations:

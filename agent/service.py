@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.config import Settings
@@ -89,6 +90,27 @@ class AlertsService(Protocol):
     """What the same tab asks of alerts; ``agent.alerts.AlertBook`` is one."""
 
     def alerts(self, app: str | None = None) -> Sequence[Alert]: ...
+
+
+class AppService(Protocol):
+    """What an app's own code is given of the service. All methods block and may be called from many threads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def data(self) -> Path: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def version(self) -> str | None: ...
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]: ...
 
 
 class Service(Protocol):

@@ -20,6 +20,7 @@ from agent.rows import (
     ConversationRow,
     Turn,
     conversation_row,
+    extras_json,
     figure_columns,
     list_json,
     message_row,
@@ -126,7 +127,7 @@ class Store:
 
     def messages(self, conversation_id: str, after: int = 0) -> list[dict[str, Any]]:
         """The conversation's messages in order, from the one after ``after`` on: number (from 1 on), role, author,
-        text, message_id, citations, quick_replies, created_at.
+        text, message_id, citations, quick_replies, figures, created_at.
 
         The bot's also have route, why, model_version, and judged: what the conversation's client said of it last,
         ``up``, ``down`` or None. They are None with all that people wrote: the client (role ``user``), or an operator
@@ -134,8 +135,9 @@ class Store:
         """
         rows = self.file.read(
             "SELECT m.number, m.role, m.author, m.text, m.id AS message_id, m.citations, m.quick_replies, "
-            "m.created_at, json_object('kind', r.kind, 'reason', r.reason, 'intent', r.intent, 'score', r.score, "
-            "'threshold', r.threshold, 'options', json(r.options)) AS route, r.why, p.model_version, "
+            "m.extras, m.created_at, "
+            "json_object('kind', r.kind, 'reason', r.reason, 'intent', r.intent, 'score', r.score, 'threshold', "
+            "r.threshold, 'options', json(r.options)) AS route, r.why, p.model_version, "
             "(SELECT f.kind FROM feedback f WHERE f.message_id = m.id AND f.client_id = c.client_id "
             "AND f.kind IN ('up', 'down') ORDER BY f.id DESC LIMIT 1) AS judged "
             "FROM messages m JOIN conversations c ON c.id = m.conversation_id "
@@ -181,13 +183,16 @@ class Store:
                 raise ConversationError(conversation_id)
             number = self._next_number(conversation_id)
             sides = (
-                (secrets.token_urlsafe(12), number, "user", user_text, "[]", "[]"),
-                (message_id, number + 1, "bot", reply.text, list_json(reply.citations), list_json(reply.quick_replies)),
+                (secrets.token_urlsafe(12), number, "user", user_text, "[]", "[]", "{}"),
+                (
+                    *(message_id, number + 1, "bot", reply.text),
+                    *(list_json(reply.citations), list_json(reply.quick_replies), extras_json(reply)),
+                ),
             )
             for side in sides:
                 db.execute(
-                    "INSERT INTO messages (id, number, role, text, citations, quick_replies, conversation_id, "
-                    "turn, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO messages (id, number, role, text, citations, quick_replies, extras, "
+                    "conversation_id, turn, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [*side, conversation_id, message_id, at],
                 )
             insert(

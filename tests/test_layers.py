@@ -26,6 +26,7 @@ LAYERS = (
         "agent.ports",
         "agent.stream",
         "agent.ticker",
+        "agent.webhook",
     ),
     ("agent.model",),
     ("agent.dialogue",),
@@ -68,7 +69,7 @@ LAYERS = (
 )
 OPEN_TO_APPS = {
     *("agent.types", "agent.errors", "agent.text", "agent.database", "agent.progress", "agent.service"),
-    *("agent.dialogue.actions", "agent.commands.options", "agent.teach"),
+    *("agent.dialogue.actions", "agent.commands.options", "agent.teach", "agent.webhook"),
 }
 """What an app's code may import: these keep their names."""
 FILES = sorted(p for folder in ("agent", "index", "ui", "apps") for p in (ROOT / folder).rglob("*.py"))

@@ -152,7 +152,7 @@ class Router:
         if len(prediction.text.split()) > _FEW_WORDS:
             return None
         last = self._domain.intents.get(tracker.last_intent or "")
-        wanted = self._slots_of(last) if last is not None else ()
+        wanted = (*self._slots_of(last), *last.takes) if last is not None else ()
         for slot, value in entities.items():
             entity = self._domain.entities[self._domain.slots[slot].entity]
             if entity.kind != "pattern":

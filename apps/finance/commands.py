@@ -13,11 +13,16 @@ from agent.errors import BadInputError
 from agent.progress import Bar
 from agent.teach import serve_champion
 
-from . import feeds
+from . import alarm, alert_commands, demo_stream, feeds
+from . import rescore as rescoring
 from .ingest import Ingester, Report
 from .setup import NAME, Desk, clock_of, score_by
 
 group = typer.Typer(no_args_is_help=True, help="Sentiment of companies from a stream of news.")
+
+
+group.add_typer(alert_commands.group, name="alert")
+group.command()(alert_commands.alerts)
 
 
 @group.callback()
@@ -52,13 +57,47 @@ def ingest(
                 continue
             for path in _files(Path(place)):
                 _say(_take(ingester, path))
+        alarm.deliver(desk, settings.alert_webhook)
 
 
-def _take(ingester: Ingester, path: Path) -> Report:
+@group.command()
+def demo(
+    remove: Annotated[bool, typer.Option("--remove", help="Remove it, and nothing else.")] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Take in the demo stream of twelve invented companies, beside items of your own if there are any."""
+    settings = settings_of(config, data=data)
+    desk = Desk.open(settings.data)
+    with closing(desk.file):
+        if remove:
+            out.print(f"{demo_stream.send_away(desk.file)} items of the demo stream were removed.", highlight=False)
+            return
+        model = load_champion(settings, NAME)
+        demo_stream.invite(desk.file)
+        _say(_take(desk.ingester(score_by(model.predict), clock_of()), demo_stream.ITEMS, demo=True))
+
+
+@group.command()
+def rescore(data: Data = None, config: Config = None) -> None:
+    """Score all items anew that another version of the model scored. A running service does so by itself; what was
+    stopped goes on where it was."""
+    settings = settings_of(config, data=data)
+    model = load_champion(settings, NAME)
+    desk = Desk.open(settings.data)
+    with closing(desk.file), Bar("rescore", "passages") as bar:
+        stale = rescoring.waiting(desk.file, model.version)
+        done = rescoring.rescore(
+            desk.file, score_by(model.predict), model.version, lambda count: bar.update(count, max(count, stale))
+        )
+    out.print(f"{done} passages were scored anew by version {model.version}.", highlight=False, soft_wrap=True)
+
+
+def _take(ingester: Ingester, path: Path, *, demo: bool = False) -> Report:
     size = path.stat().st_size
     with Bar(f"ingest {path.name}", "rows") as bar:
         # How many rows a file has is known once it has been read.
-        report = ingester.take_file(path, lambda rows: bar.update(rows, max(rows, size // 150)))
+        report = ingester.take_file(path, lambda rows: bar.update(rows, max(rows, size // 150)), demo=demo)
         bar.update(report.ingest.rows, report.ingest.rows)
     return report
 

@@ -80,6 +80,7 @@ def test_the_apps_wordings_go_before_the_general_ones(app: Path) -> None:
         ('action = "loan_status"\n', "", "[intents.loan_status]", "has route 'action' but no 'action'"),
         ('form = "reservation"', 'form = "reservations"', 'form = "reservations"', "Did you mean 'reservation'?"),
         ('slots = ["card"]', 'slots = ["crad"]', 'slots = ["crad"]', "unknown slot 'crad'. Did you mean 'card'?"),
+        ('slots = ["card"]', 'takes = ["crad"]', 'takes = ["crad"]', "unknown slot 'crad'. Did you mean 'card'?"),
         ('["card", "book"', '["card", "bok"', '["card", "bok"', "unknown slot 'bok'. Did you mean 'book'?"),
         ('response = "greeting"', 'response = "greting"', 'response = "greting"', "Did you mean 'greeting'?"),
         ('response = "about_fines"\n', "", "[responses.about_fines]", "is used by nothing"),
@@ -111,6 +112,15 @@ def test_a_file_that_is_no_toml_is_named_with_its_line(app: Path) -> None:
     [mistake] = Domain.check(app)
     line = line_of(text, 'title = "fines\n')
     assert mistake.startswith(f"domain.toml:{line}: is not valid TOML")
+
+
+def test_feelings_may_say_what_they_are_about(app: Path) -> None:
+    row = '{"text": "x", "sentiment": "negative", "aspect": "fees"}'
+    (app / "sentiment.jsonl").write_text(row + "\n", encoding="utf-8")
+    assert Domain.check(app) == []
+    (app / "sentiment.jsonl").write_text(row.replace("aspect", "aspects") + "\n", encoding="utf-8")
+    [mistake] = Domain.check(app)
+    assert mistake.startswith("sentiment.jsonl:1: unknown key 'aspects'. Did you mean 'aspect'?")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
