@@ -20,6 +20,8 @@ _CUT = re.compile(
     r"\s+(?=(?:while|whereas|but|although|though|unlike|as|yet|after|because|whose|which|leaving|and|or|so|until)\b)",
     re.IGNORECASE,
 )
+# "As" that leads to no clause of its own.
+_COMPARED = re.compile(r"\bas\s+\w+\s+as\b|\bas(?=\s+(?:of|usual|expected|feared|well|always)\b)", re.IGNORECASE)
 # What says nothing beside a name alone: "Unlike Harbor, ...", "Harbor and ...".
 _BESIDE = {"and", "or", "both", "like", "unlike", "with", "versus", "vs", "against", "after", "for", "at", "in", "as"}
 _LINK = re.compile(r"https?://\S*")
@@ -74,7 +76,8 @@ def clauses_of(text: str, mentions: Sequence[Mention], ticker: str) -> list[tupl
 def _clauses(text: str, mentions: Sequence[Mention]) -> list[tuple[int, int]]:
     """The clauses; one of nothing but a name is part of the next, or at the end of the one before."""
     inside = [(m.start, m.end) for m in mentions]
-    cuts = [m.end() for m in _CUT.finditer(text) if not any(a < m.end() < b for a, b in inside)]
+    plain = _COMPARED.sub(lambda m: "-" * len(m.group()), text)
+    cuts = [m.end() for m in _CUT.finditer(plain) if not any(a < m.end() < b for a, b in inside)]
     edges = [0]
     for end in cuts:
         if _says_something(text, edges[-1], end, mentions):

@@ -25,8 +25,8 @@ from agent.types import SENTIMENTS
 from tests.bench import data, joint
 
 APP = Path(__file__).parents[2] / "apps" / "finance"
-SETTINGS = TrainSettings(epochs=1 if data.QUICK else 3, pairs=0.0, distillation=0.0)
-ADAPTER = AdapterConfig(rank=16, alpha=32.0)
+SETTINGS = TrainSettings(epochs=1 if data.QUICK else 6, learning_rate=2e-4, pairs=0.0, distillation=0.0)
+ADAPTER = AdapterConfig("full")
 LABELS = ("bearish", "neutral", "bullish")
 """What twitter_financial_news calls negative, neutral and positive, in the model's order."""
 

@@ -77,11 +77,12 @@ def test_a_clause_without_a_name_goes_on_about_the_one_before_it(finder: Finder)
     assert second.words == "Quartzline warns; the chipmaker drops 5%."
 
 
-def test_a_clause_of_two_companies_is_read_whole_by_their_parts(finder: Finder) -> None:
-    text = "Halcyon takes the contract from Quartzline."
+@pytest.mark.parametrize("between", ["takes the contract from", "grew twice as fast as", "as expected beats"])
+def test_a_clause_of_two_companies_is_read_whole_by_their_parts(finder: Finder, between: str) -> None:
+    text = f"Halcyon {between} Quartzline."
     assert [(p.words, p.reads) for p in passages(text, finder.find(text))] == [
-        (text, "the company takes the contract from a rival."),
-        (text, "a rival takes the contract from the company."),
+        (text, f"the company {between} a rival."),
+        (text, f"a rival {between} the company."),
     ]
 
 
