@@ -8,6 +8,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from agent.app_code import load_part
+from agent.app_web import OneApp
+from agent.service import Service
 
 log = logging.getLogger("switchboard")
 
@@ -17,6 +23,12 @@ AGAIN_AFTER = 60.0
 """Seconds between a failure and the next try."""
 GRACE = 10.0
 """Seconds in which work has to end once it is told to."""
+
+
+def works_of(service: Service) -> dict[str, Work]:
+    """The work of the apps that bring any. Raises DomainError for code that cannot be loaded."""
+    parts = {name: load_part(Path(domain.folder), "background") for name, domain in service.domains.items()}
+    return {name: partial(part.run, OneApp(service, name)) for name, part in parts.items() if part is not None}
 
 
 class AppWork:

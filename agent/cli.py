@@ -65,6 +65,7 @@ def serve(
     """Serve the page and the API; what is new in an app answers in seconds and is trained meanwhile."""
     import uvicorn
 
+    from agent.app_work import AppWork, works_of
     from agent.background import Background
     from agent.ports import check_port
     from agent.runtime import Agent
@@ -79,9 +80,11 @@ def serve(
     background = Background(agent, adapters=train)
     schedule = Schedule(settings, agent.store.file, tuple(agent.domains), agent.retrainer)
     watch = Watch(agent)
+    app_work = AppWork(works_of(agent))
     try:
         server = create_app(agent)
         background.start()
+        app_work.start()
         schedule.start()
         watch.start()
         out.print(f"\n[bold]Switchboard is ready:[/bold] {settings.address}\n", highlight=False)
@@ -98,6 +101,7 @@ def serve(
             timeout_keep_alive=75,
         )
     finally:
+        app_work.close()
         schedule.close()
         watch.close()
         background.close()

@@ -308,6 +308,16 @@ class Agent:
         cleaned = [clean(text, self.settings.max_message_chars) for text in texts]
         return self.engine.predict(app, cleaned)
 
+    def read(self, app: str, texts: Sequence[str]) -> list[Prediction]:
+        """As ``predict``, of texts that are no messages and that the app has cleaned itself: of any length, of which
+        the model reads the beginning. Raises UnknownAppError, BusyError."""
+        self._app(app)
+        return self.engine.predict(app, texts)
+
+    def version(self, app: str) -> str | None:
+        """The version of the app's model that answers now."""
+        return self.engine.version(app)
+
     def search(self, app: str, text: str, k: int = PASSAGES) -> list[Hit]:
         """The ``k`` passages that answer ``text`` best, best first."""
         prediction = self.predict(app, [text])[0]

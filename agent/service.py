@@ -11,6 +11,8 @@ from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply, Revi
 from agent.users import UserBook
 
 if TYPE_CHECKING:
+    from fastapi import Request
+
     from agent.alerts import Alert
     from agent.desk import Listed, Opened, Section
     from agent.learning.decisions import Decision
@@ -93,7 +95,8 @@ class AlertsService(Protocol):
 
 
 class AppService(Protocol):
-    """What an app's own code is given of the service. All methods block and may be called from many threads."""
+    """The service as one app's own code is given it; ``agent.app_web.OneApp`` is one. All methods block and may be
+    called from many threads."""
 
     @property
     def name(self) -> str: ...
@@ -111,6 +114,10 @@ class AppService(Protocol):
     def version(self) -> str | None: ...
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]: ...
+
+    def may_change(self, request: Request) -> bool: ...
+
+    def require_change(self, request: Request) -> None: ...
 
 
 class Service(Protocol):
@@ -148,6 +155,10 @@ class Service(Protocol):
     def reply_stream(self, message: Message) -> Iterator[str | Reply]: ...
 
     def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]: ...
+
+    def read(self, app: str, texts: Sequence[str]) -> list[Prediction]: ...
+
+    def version(self, app: str) -> str | None: ...
 
     def search(self, app: str, text: str, k: int) -> list[Hit]: ...
 

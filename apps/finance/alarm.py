@@ -277,11 +277,11 @@ def _values(desk: Desk, name: str, since: date) -> list[tuple[date, float, int]]
 
 
 def _keep(db: sqlite3.Connection, watched: Watched, name: str, alert: Alert, *, past: bool) -> Fired:
+    at = now()
     row = {"rule": watched.id, "name": name, "day": alert.day.isoformat(), "value": alert.value, "items": alert.items}
-    row |= {"told": int(past), "at": now()}
-    insert(db, "fired", row)
+    insert(db, "fired", row | {"told": int(past), "at": at})
     [found] = db.execute("SELECT last_insert_rowid() AS id")
-    return Fired(found["id"], watched, name, alert.day, alert.value, alert.items, past, row["at"])
+    return Fired(found["id"], watched, name, alert.day, alert.value, alert.items, past, at)
 
 
 def _say(new: Iterable[Fired]) -> None:

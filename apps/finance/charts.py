@@ -10,6 +10,7 @@ light and dark; a PNG is drawn on white.
 from __future__ import annotations
 
 import io
+import math
 import re
 import threading
 import warnings
@@ -48,6 +49,8 @@ NOTE = "A description of texts, no investment advice."
 DOTS_PER_INCH = 150
 WIDTH = 8.0
 """Inches. A phone needs a narrower chart, as its letters shrink with it."""
+NARROW = 5.5
+"""Inches, below which a line of small print is too long."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def index_chart(
     if not points:
         raise ValueError(f"No periods to draw of {name}. Ask for a span of a day or more.")
     label = f"Sentiment index of {name}, {points[0].period.first} to {points[-1].period.last}"
-    return _chart(lambda draw: _draw_index(draw, name, points, shifts, marks, prices), label, width)
+    return chart_of(lambda draw: _draw_index(draw, name, points, shifts, marks, prices), label, width)
 
 
 def heat_map(rows: Mapping[str, Sequence[Point]], width: float = WIDTH) -> Chart:
@@ -96,10 +99,10 @@ def heat_map(rows: Mapping[str, Sequence[Point]], width: float = WIDTH) -> Chart
     if any([point.period for point in points] != [point.period for point in first] for points in rows.values()):
         raise ValueError("The companies of a heat map need the same periods.")
     label = f"Sentiment of {len(rows)} companies, {first[0].period.first} to {first[-1].period.last}"
-    return _chart(lambda draw: _draw_heat(draw, rows), label, width)
+    return chart_of(lambda draw: _draw_heat(draw, rows), label, width)
 
 
-class _Drawing:
+class Drawing:
     """A figure in one set of colours, and the words that a pointer finds on its parts."""
 
     def __init__(self, colours: Mapping[str, str], width: float) -> None:
@@ -131,15 +134,17 @@ class _Drawing:
         self.said.append(f'<g pointer-events="all"{data}><title>{escape(text)}</title>')
 
     def note(self, text: str) -> None:
-        self.figure.supxlabel(f"{text} {NOTE}", fontsize=7.5, color=self.colours["muted"], x=0.01, ha="left")
+        between = " " if self.width >= NARROW else "\n"
+        self.figure.supxlabel(f"{text}{between}{NOTE}", fontsize=7.5, color=self.colours["muted"], x=0.01, ha="left")
 
 
-def _chart(draw: Callable[[_Drawing], None], label: str, width: float) -> Chart:
+def chart_of(draw: Callable[[Drawing], None], label: str, width: float) -> Chart:
+    """Both forms of what ``draw`` puts on a figure; ``label`` names it for a screen reader. ``width`` is in inches."""
     # The settings hold while drawing and while saving: matplotlib reads some of them only then.
     with _ONE_AT_A_TIME, matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": label}), warnings.catch_warnings():
         # Letters that the measuring font lacks are drawn by the reader's own fonts, and as boxes in a PNG.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        of_page, on_white = _Drawing(_OF_PAGE, width), _Drawing(_ON_WHITE, width)
+        of_page, on_white = Drawing(_OF_PAGE, width), Drawing(_ON_WHITE, width)
         draw(of_page)
         draw(on_white)
         png = io.BytesIO()
@@ -147,7 +152,7 @@ def _chart(draw: Callable[[_Drawing], None], label: str, width: float) -> Chart:
         return Chart(_svg(of_page, label), png.getvalue())
 
 
-def _svg(drawing: _Drawing, label: str) -> str:
+def _svg(drawing: Drawing, label: str) -> str:
     stream = io.StringIO()
     drawing.figure.savefig(stream, format="svg", transparent=True)
     text = stream.getvalue()
@@ -163,7 +168,7 @@ def _svg(drawing: _Drawing, label: str) -> str:
 
 
 def _draw_index(
-    draw: _Drawing,
+    draw: Drawing,
     name: str,
     points: Sequence[Point],
     shifts: Sequence[Shift],
@@ -176,7 +181,7 @@ def _draw_index(
     axes, below = panels[0], panels[1]
     at, values, low, high = (
         np.array([np.nan if v is None else v for v in column], dtype=float)
-        for column in zip(*((_middle(p), p.value, p.low, p.high) for p in points), strict=True)
+        for column in zip(*((middle_of(p), p.value, p.low, p.high) for p in points), strict=True)
     )
     axes.axhline(0, color=colours["line"], linewidth=1)
     axes.fill_between(at, low, high, color=colours["accent"], alpha=0.18, linewidth=0)
@@ -204,7 +209,7 @@ def _draw_index(
         # A column of the whole height is easier to hit than a dot.
         column = Rectangle((x - _width(point) / 2, 0), _width(point), 1, alpha=0, transform=axes.get_xaxis_transform())
         axes.add_artist(column)
-        draw.say(column, _said(point), point.period.first, name)
+        draw.say(column, said_of(point), point.period.first, name)
     height = axes.get_ylim()[1]
     for mark in marks:
         if first <= mark.day <= last:
@@ -217,7 +222,7 @@ def _draw_index(
     draw.note(f"{sum(p.n for p in points):,} items, {first} to {last}.")
 
 
-def _draw_heat(draw: _Drawing, rows: Mapping[str, Sequence[Point]]) -> None:
+def _draw_heat(draw: Drawing, rows: Mapping[str, Sequence[Point]]) -> None:
     colours = draw.colours
     periods = [point.period for point in next(iter(rows.values()))]
     (axes,) = draw.panels([0.7 + 0.27 * len(rows)])
@@ -230,17 +235,18 @@ def _draw_heat(draw: _Drawing, rows: Mapping[str, Sequence[Point]]) -> None:
                 cell.set_alpha(min(1.0, 0.06 + 0.94 * abs(point.value) ** 0.5))
                 # Not add_patch, which would fit the axes to each cell anew.
                 axes.add_artist(cell)
-                draw.say(cell, f"{name}, {_said(point)}", point.period.first, name)
+                draw.say(cell, f"{name}, {said_of(point)}", point.period.first, name)
     axes.set(xlim=(-0.5, len(periods) - 0.5), ylim=(len(rows) - 0.5, -0.5))
     axes.set_yticks(range(len(rows)), list(rows))
-    # A date takes an inch.
-    shown = range(0, len(periods), max(1, round(len(periods) / draw.width)))
+    # A date takes an inch, and so do the names beside it.
+    shown = range(0, len(periods), max(1, math.ceil(len(periods) / max(1.0, draw.width - 1))))
     axes.set_xticks(list(shown), [str(periods[i].first) for i in shown])
     axes.spines[:].set_visible(False)
     draw.note("Blue: friendly; orange: unfriendly; empty: no items.")
 
 
-def _middle(point: Point) -> float:
+def middle_of(point: Point) -> float:
+    """Where a period's point lies on the time axis."""
     return float(date2num(point.period.first)) + _width(point) / 2
 
 
@@ -248,7 +254,8 @@ def _width(point: Point) -> float:
     return float((point.period.last - point.period.first).days + 1)
 
 
-def _said(point: Point) -> str:
+def said_of(point: Point) -> str:
+    """A point in words: its period, value, band and items."""
     items = f"{point.n} item{'s' * (point.n != 1)}"
     if point.value is None:
         return f"{point.period}: no items"

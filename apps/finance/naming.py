@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .mentions import Finder
-from .setup import Desk
+from .setup import FOLDER, Desk
 from .watchlist import Company
 
 NEAR = 0.84
@@ -33,7 +33,7 @@ _SECTOR_WORDS: Mapping[str, str] = {
 _EVERYBODY = re.compile(
     r"\b(?:all|everyone|everybody|everything|whole (?:watch ?)?list|watch ?list|all (?:companies|names))\b", re.I
 )
-# Where a question names somebody, if not by a capital: "sentiment on tesla", "compare jpm and bac", "why did intel drop".
+# Where a question names somebody, if not by a capital: "sentiment on tesla", "compare jpm and bac", "why did it".
 _PLACES = re.compile(
     r"\b(?:sentiment|mood|tone|news|headlines|trend|price|volatility|alerts?|alarm|coverage|items|posts|stories|index)"
     r" (?:on|of|for|about|around|at) (?P<a>[\w&.-]+)"
@@ -47,21 +47,7 @@ _PLACES = re.compile(
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9.]{0,5})\b")
 _SHOUTED = re.compile(r"(?<![\w$])[A-Z]{2,5}(?![\w'’])")
 _CAPITAL = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{2,}(?: [A-Z][a-z]+)*")
-_NO_NAMES = frozenset(
-    "a about above after again against alerts all an and any anything are as at average band bands be because before below"
-    " between both brief by change changes chart chat close companies company coverage csv daily day did do does down each"
-    " everybody everyone everything excel export fall figures for friday from good great had har has have headlines help"
-    " her him his how i if in index is it its just last late latest less level list long me mean million minus monday month"
-    " monthly mood more most move moved movers moves my name names negative news next no not note now number of off on one"
-    " ones only or other our out over past pdf per period plus png point points positive posts price prices quarter r2"
-    " rate red report rise saturday score sector sectors sell sentiment share shares shift show since so some stock stocks"
-    " stories story sudden sunday table tell than thanks that the their them then there these they this those thursday to"
-    " today together tone top trend tuesday turn turns two under until up us usa used value vol volatility volume was watch"
-    " we wednesday week weekly weeks were what when where which who why will with words year yesterday you your zero z ceo"
-    " cfo eps ipo etf ai uk eu gdp api jsonl html rss january february march april may june july august september october"
-    " november december jan feb mar apr jun jul aug sep sept oct nov dec spring summer autumn winter earnings results "
-    "things it's everything's ok okay please pls hi hello hm tomorrow alert alarm alarms".split()
-)
+_NO_NAMES = frozenset((FOLDER / "plain_words.txt").read_text(encoding="utf-8").split())
 
 
 @dataclass(frozen=True)
@@ -91,7 +77,7 @@ def find_names(text: str, desk: Desk) -> Named:
                 taken.append(word.span())
     sectors = _sectors(text, desk.companies, taken)
     everybody = _EVERYBODY.search(text)
-    taken += [span for _, *span_ in sectors for span in [(span_[0], span_[1])]]
+    taken += [(start, end) for _, start, end in sectors]
     unknown = _unknown(text, taken)
     order = dict.fromkeys(ticker for ticker, start, end in sorted(found, key=lambda one: one[1]))
     spans = [*taken, *(span for _, span in unknown), *([everybody.span()] if everybody else [])]
@@ -102,6 +88,13 @@ def find_names(text: str, desk: Desk) -> Named:
         tuple(dict.fromkeys(name for name, _ in unknown)),
         tuple(sorted(spans)),
     )
+
+
+def without_names(text: str, named: Named) -> str:
+    """The text without the names in it, which may look like dates ("May", "Onyx 3")."""
+    for start, end in reversed(named.spans):
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
 
 
 def near_names(name: str, companies: Mapping[str, Company]) -> list[str]:

@@ -129,6 +129,21 @@ def m002_mentions_and_days(db: Database) -> None:
 
 
 @steps()
+def m003_queries(db: Database) -> None:
+    """What was asked, so that an answer's rows can be had again by its id; see ``queries``."""
+    db.execute(
+        """
+        CREATE TABLE queries (
+            id TEXT PRIMARY KEY,
+            asked TEXT NOT NULL,
+            last_item INTEGER NOT NULL,
+            at TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+@steps()
 def m004_alerts(db: Database) -> None:
     """What is watched, what came of it, and the last item that was looked at; see ``alarm``.
 

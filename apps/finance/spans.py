@@ -103,6 +103,11 @@ def find_step(text: str) -> Granularity | None:
     return next((step for pattern, step in _STEPS if re.search(pattern, text, re.I)), None)
 
 
+def without_step(text: str) -> str:
+    """The text without the words that name a step."""
+    return re.sub("|".join(pattern for pattern, _ in _STEPS), " ", text, flags=re.I)
+
+
 def step_for(since: date, until: date) -> Granularity:
     """The step that shows a span in 10 to 60 points or so."""
     days = (until - since).days + 1

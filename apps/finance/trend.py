@@ -104,6 +104,14 @@ def movers(rows: Mapping[str, Iterable[Day]], before: Period, after: Period) -> 
     return sorted(moves, key=lambda move: (not move.clear, -abs(move.change), move.name))
 
 
+def whole(rows: Iterable[Day], since: date, until: date) -> Point:
+    """The index of a span taken as one period, whatever its length; likewise from the rows within it alone."""
+    days = [row for row in rows if since <= row.day <= until]
+    value, (low, high) = value_of(days), _band(days)
+    n, stories = sum(day.n for day in days), sum(day.stories for day in days)
+    return Point(Period(since, until), n, stories, value, low, high, value or 0.0)
+
+
 def bootstrap(days: Sequence[Day]) -> Floats:
     """DRAWS values that the index of these rows might have had with other items; the same ones for the same rows.
 

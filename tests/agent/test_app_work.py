@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from agent.app_work import AppWork
+from agent.app_work import AppWork, works_of
+from agent.config import Settings
 
 SECONDS = 30
 
@@ -82,3 +86,22 @@ def test_work_that_does_not_listen_keeps_nobody_waiting(
 
 def assert_released(released: threading.Event) -> None:
     assert released.wait(SECONDS)
+
+
+def test_an_apps_file_is_its_work(tmp_path: Path) -> None:
+    folder = tmp_path / "library"
+    folder.mkdir()
+    (folder / "background.py").write_text(
+        "def run(service, stop):\n    (service.data / 'seen').write_text(f'{service.name} {service.version}')\n"
+    )
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    service: Any = SimpleNamespace(
+        domains={"library": SimpleNamespace(folder=folder), "plain": SimpleNamespace(folder=plain)},
+        settings=Settings(data=tmp_path / "data"),
+        version=lambda app: "7",
+    )
+    works = works_of(service)
+    assert list(works) == ["library"]
+    works["library"](threading.Event())
+    assert (tmp_path / "data" / "apps" / "library" / "seen").read_text() == "library 7"

@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from agent.config import Settings
@@ -109,7 +110,7 @@ class FakeAgent:
         self.settings = Settings(data=data)
         self.inbox: FakeInbox = FakeInbox()
         self.operator: str | None = None
-        self.domains: dict[str, Any] = dict.fromkeys(["support", "finance"][:apps])
+        self.domains: dict[str, Any] = dict.fromkeys(["support", "finance"][:apps], SimpleNamespace(folder=data))
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
         self.kept: dict[str, list[dict[str, Any]]] = {}

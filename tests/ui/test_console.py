@@ -129,7 +129,7 @@ def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_do_not_get(clien
     answer = sign_in(client, " Ann ")
     assert answer.status_code == 204
     cookie = answer.headers["set-cookie"].lower()
-    for part in ("switchboard_session=", "httponly", "samesite=lax", "path=/console"):
+    for part in ("switchboard_session=", "httponly", "samesite=lax", "path=/"):
         assert part in cookie
     assert "secure" not in cookie
     assert client.get("/console").headers["location"] == "/console/inbox"

@@ -15,6 +15,8 @@
   const say = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const whole = new Intl.NumberFormat(words.tag);
   const signed = new Intl.NumberFormat(words.tag, { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "exceptZero" });
+  const tenth = new Intl.NumberFormat(words.tag, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const thousandth = new Intl.NumberFormat(words.tag, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
   const figure = (value) => (value === null ? "–" : signed.format(value));
   const dated = new Intl.DateTimeFormat(words.tag, { dateStyle: "medium", timeZone: "UTC" });
   const timed = new Intl.DateTimeFormat(words.tag, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
@@ -33,9 +35,10 @@
 
   // Parts of a card
 
-  function saves(id, name, rows) {
-    const link = (file, text) => h("a", { href: `/v1/finance/queries/${id}/${file}`, download: true, "aria-label": `${say("save", { name })}: ${text}` }, text);
-    return h("p.save", {}, link("chart.png", words.png), link("table.csv", words.csv), rows ? link("items.csv", words.rows) : null);
+  /* Links that save a view: ``files`` are those of it that there are, by what a link says. */
+  function saves(name, values, files) {
+    const link = ([text, file]) => h("a", { href: `/analyst/files/${file}?${new URLSearchParams(values)}`, download: true, "aria-label": `${say("save", { name })}: ${text}` }, text);
+    return h("p.save", {}, Object.entries(files).map(link));
   }
 
   function table(heads, rows, label) {
@@ -56,18 +59,21 @@
     lines: [`${span(point)}: ${figure(point.value)}${point.low === null ? "" : ` (${figure(point.low)} … ${figure(point.high)})`}`, counted(point.n)],
   });
 
+  const alerted = ({ kind, text, value, z, items }) => (kind === "fired" ? h("span", { lang: "en" }, text) : say(z > 0 ? "unusual_above" : "unusual_below", { value: figure(value), z: tenth.format(Math.abs(z)), items: counted(items) }));
+
   // The page's parts
 
   const notice = h("div.notice", {});
   const nothing = h("div.empty", {}, h("strong", {}, words.nothing), h("span", {}, words.nothing_means));
   const charts = h("div.charts", {});
+  const means = h("p.quiet", {}, words.index_means);
   const said = h("section.items", { "aria-labelledby": "said-title", hidden: true });
   const heat = h("figure", {});
   const movers = h("section.movers", { "aria-labelledby": "movers-title" });
   const alerts = h("section.alerts", { "aria-labelledby": "alerts-title" });
   const volatility = h("section.volatility", { "aria-labelledby": "volatility-title" });
-  const views = [charts, heat, h("div.pair", {}, movers, alerts), volatility];
-  const board = h("div.board", {}, notice, nothing, charts, said, ...views.slice(1), Bring.section(facts.may_bring, () => look(true)));
+  const views = [charts, means, heat, h("div.pair", {}, movers, alerts), volatility];
+  const board = h("div.board", {}, notice, nothing, charts, means, said, ...views.slice(2), Bring.section(facts.may_bring, () => look(true)));
   main.append(board);
 
   function drawNotice() {
@@ -118,20 +124,21 @@
     const move = known.length > 1 ? known.at(-1).smooth - known[0].smooth : null;
     const marks = [
       ...found.shifts.map((one) => ({ day: one.day, kind: "shift", name: words.shift, text: say("shift_text", { day: day(one.day), before: figure(one.before), after: figure(one.after) }) })),
-      ...found.alerts.map((one) => ({ day: one.day, kind: "alert", name: day(one.day), text: one.text })),
+      ...found.alerts.map((one) => ({ day: one.day, kind: "alert", name: day(one.day), text: alerted(one) })),
     ];
     const rows = points.map((point) => [span(point), figure(point.value), point.low === null ? "–" : `${figure(point.low)} … ${figure(point.high)}`, whole.format(point.n)]);
     place.replaceChildren(
       h(
         "figcaption.head",
         {},
-        h("div", {}, h("h2.sr-only", {}, title), h("p.figures", {}, h("span", {}, `${words.latest} `), figure(known.at(-1).smooth), h("span", {}, ` · ${words.change} `), figure(move), h("span", {}, ` · ${counted(found.items)}`))),
-        saves(found.id, title, true),
+        h("h2", {}, title),
+        saves(title, { ...asked(), name }, { [words.png]: "index.png", [words.csv]: "index.csv", [words.rows]: "items.csv" }),
       ),
+      h("p.figures", {}, h("span", {}, `${words.latest} `), figure(known.at(-1).smooth), h("span", {}, ` · ${words.change} `), figure(move), h("span", {}, ` · ${counted(found.items)}`)),
       Plot.plot({
         svg: found.svg,
         label: `${words.index}: ${title}. ${words.index_help}`,
-        parts: points.map((point) => partOf(point, title, title)),
+        parts: points.map((point) => partOf(point, name, title)),
         pick: (part, from) => show(name, title, part, from),
       }),
       h("div.marks", {}, marks.map((mark) => h(`button.${mark.kind}`, { type: "button", onclick: (event) => show(name, title, { at: mark.day, last: mark.day }, event.currentTarget) }, h("strong", {}, mark.name), mark.text))),
@@ -155,12 +162,12 @@
           {},
           tone(one.score),
           h("p", { lang: "en" }, one.url ? h("a", { href: one.url, rel: "noreferrer noopener", target: "_blank" }, one.text) : one.text),
-          h("p.quiet", {}, `${one.source} · ${timed.format(new Date(one.published))} · ${one.ticker}`, one.repost ? ` · ${words.repost}` : ""),
+          h("p.quiet", {}, `${one.source} · ${timed.format(new Date(one.published))} · ${one.ticker}`),
         );
       said.replaceChildren(
-        h("div.head", {}, heading, h("p.save", {}, h("a", { href: `/v1/finance/queries/${found.id}/items.csv`, download: true }, words.rows), h("button.icon.close", { type: "button", "aria-label": words.close, title: words.close, onclick: close }))),
+        h("div.head", {}, heading, saves(title, { name, since: at, until: last }, { [words.rows]: "items.csv" }), h("button.icon.close", { type: "button", "aria-label": words.close, title: words.close, onclick: close })),
         found.empty ? h("p.quiet", { lang: "en" }, found.empty) : h("p.quiet", {}, found.headlines.length < found.items ? say("items_first", { shown: found.headlines.length, count: found.items }) : counted(found.items)),
-        h("ul.said", {}, found.headlines.map(item)),
+        h("ul.said", { tabindex: "0", "aria-label": heading.textContent }, found.headlines.map(item)),
       );
       said.hidden = false;
       heading.focus({ preventScroll: true });
@@ -177,7 +184,7 @@
     const parts = found.rows.flatMap((row) => row.points.map((point) => partOf(point, row.name, row.title)));
     const rows = found.rows.map((row) => [row.title, ...row.points.map((point) => figure(point.value))]);
     heat.replaceChildren(
-      h("figcaption.head", {}, h("h2", {}, words.heat), saves(found.id, words.heat, false)),
+      h("figcaption.head", {}, h("h2", {}, words.heat), saves(words.heat, asked(), { [words.png]: "heat.png", [words.csv]: "heat.csv" })),
       Plot.plot({
         svg: found.svg,
         label: `${words.heat}. ${words.heat_help}`,
@@ -197,19 +204,19 @@
       figure(move.before),
       figure(move.after),
       figure(move.change),
-      h(`span.badge${move.clear ? ".warn" : ""}`, {}, move.clear ? words.clear : words.chance),
+      move.clear ? h("span.badge.warn", {}, words.clear) : "",
     ]);
     movers.replaceChildren(
-      h("div.head", {}, h("h2", { id: "movers-title" }, words.movers), found.id ? saves(found.id, words.movers, false) : null),
-      h("p.quiet", {}, found.after ? `${span(found.before)} → ${span(found.after)}` : words.movers_none),
+      h("div.head", {}, h("h2", { id: "movers-title" }, words.movers), rows.length > 0 ? saves(words.movers, asked(), { [words.png]: "movers.png", [words.csv]: "movers.csv" }) : null),
+      h("p.quiet", {}, rows.length > 0 ? say("movers_means", { period: span(found.after) }) : words.movers_none),
       rows.length > 0 ? table([words.company, words.before, words.after, words.moved, ""], rows, words.movers) : "",
     );
   }
 
   async function drawAlerts() {
-    const { alerts: fired } = await ask("alerts", { since: state.since, until: state.until });
-    const item = (one) => h("li", {}, h("strong", {}, one.title), h("span.quiet", {}, day(one.day)), h("span", { lang: "en" }, one.text));
-    alerts.replaceChildren(h("h2", { id: "alerts-title" }, words.alerts), fired.length > 0 ? h("ul.fired", {}, fired.map(item)) : h("p.quiet", {}, words.alerts_none));
+    const { alerts: fired } = await ask("alerts", asked());
+    const item = (one) => h("li", {}, h("strong", {}, one.title), h("span.quiet", {}, day(one.day)), one.kind === "fired" ? h("span.badge.warn", {}, words.fired) : null, h("span", {}, alerted(one)));
+    alerts.replaceChildren(h("div.head", {}, h("h2", { id: "alerts-title" }, words.alerts), fired.length > 0 ? saves(words.alerts, asked(), { [words.csv]: "alerts.csv" }) : null), h("p.quiet", {}, fired.length > 0 ? words.alerts_means : words.alerts_none), fired.length > 0 ? h("ul.fired", {}, fired.map(item)) : "");
   }
 
   function drawVolatility() {
@@ -218,8 +225,13 @@
     async function work() {
       compute.disabled = true;
       await attempt(async () => {
-        const found = await ask("volatility", { since: state.since, until: state.until });
-        answer.replaceChildren(h("p.answer", { lang: "en" }, found.empty || found.sentence), found.empty ? "" : table(found.header, found.rows, words.volatility), found.empty ? "" : saves(found.id, words.volatility, false));
+        const found = await ask("volatility", asked());
+        const rows = (found.rows ?? []).map((one) => [one.name, thousandth.format(one.with), thousandth.format(one.without), one.p < 0.001 ? "< 0.001" : thousandth.format(one.p), whole.format(one.sessions)]);
+        const heads = [words.company, words.r2_with, words.r2_without, words.p_value, words.sessions];
+        answer.replaceChildren(
+          h("p.answer", { lang: "en" }, found.empty || found.sentence),
+          ...(found.empty ? [] : [table(heads, rows, words.volatility), saves(words.volatility, asked(), { [words.csv]: "volatility.csv" })]),
+        );
       });
       compute.disabled = false;
     }

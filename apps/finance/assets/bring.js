@@ -71,7 +71,6 @@ const Bring = (() => {
           lines.push(h("p", {}, say("taken", found)));
           const names = Object.entries(found.unknown).map(([ticker, count]) => `${ticker} (${count})`);
           if (names.length > 0) lines.push(h("p.quiet", {}, say("unknown", { tickers: names.join(", ") })));
-          if (found.reject_file) lines.push(h("p.quiet", {}, h("a", { href: found.reject_file }, words.rejected)));
         } catch (error) {
           lines.push(h("p", {}, `${file.name}: ${error instanceof Problem ? error.message : words.lost}`));
         }

@@ -5,6 +5,8 @@ const Choose = (() => {
   const MOST = 6;
   const STEPS = ["day", "week", "month", "quarter"];
   const MONTHS = [1, 3, 6, 12, 0];
+  /* How the server is asked for a sector. */
+  const SECTOR = (name) => `sector:${name}`;
   const narrow = window.matchMedia("(max-width: 60rem)");
 
   const say = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
@@ -25,7 +27,7 @@ const Choose = (() => {
   function fromAddress(facts, span) {
     const asked = new URLSearchParams(location.hash.slice(1));
     const day = (name, other) => (/^\d{4}-\d\d-\d\d$/.test(asked.get(name) ?? "") ? asked.get(name) : other);
-    const known = [...facts.companies.map(({ ticker }) => ticker), ...facts.sectors];
+    const known = [...facts.companies.map(({ ticker }) => ticker), ...facts.sectors.map(SECTOR)];
     const show = asked.getAll("show").filter((name) => known.includes(name));
     return {
       show: asked.has("show") ? show.slice(0, MOST) : facts.start,
@@ -39,7 +41,7 @@ const Choose = (() => {
      one is what the page calls today. */
   function controls(facts, span, changed) {
     const state = fromAddress(facts, span);
-    const named = new Map([...facts.companies.map((one) => [one.ticker, one.name]), ...facts.sectors.map((sector) => [sector, sector])]);
+    const named = new Map([...facts.companies.map((one) => [one.ticker, one.name]), ...facts.sectors.map((sector) => [SECTOR(sector), sector])]);
     const boxes = new Map();
     const summary = h("span", {});
     const wrong = h("p.wrong", { role: "alert", hidden: true }, words.wrong_period);
@@ -84,7 +86,7 @@ const Choose = (() => {
 
     const groups = facts.sectors.map((sector) => {
       const own = facts.companies.filter((one) => one.sector === sector);
-      return h("div.sector", { role: "group", "aria-label": sector }, pick(sector, say("sector_index", { sector })), own.map((one) => pick(one.ticker, one.name, one.ticker)));
+      return h("div.sector", { role: "group", "aria-label": sector }, pick(SECTOR(sector), say("sector_index", { sector })), own.map((one) => pick(one.ticker, one.name, one.ticker)));
     });
     const others = facts.companies.filter((one) => !one.sector).map((one) => pick(one.ticker, one.name, one.ticker));
     const element = h(

@@ -4,16 +4,17 @@
 const Plot = (() => {
   const { h } = Console;
 
-  const key = (at, name) => `${at} ${name}`;
-
-  /* ``parts``: [{at, name, title, lines}] in the order of the arrow keys, ``row`` of them side by side; ``pick(part)``
-     is called for one that is chosen. Returns the element. */
+  /* ``parts``: [{at, name, title, lines}] in the order of the arrow keys; of a ``heat`` map ``row`` of them side by side,
+     while another picture is of one name alone. ``pick(part)`` is called for one that is chosen. Returns the element. */
   function plot({ svg, label, parts, row, pick, heat }) {
+    const key = (at, name) => (heat ? `${at} ${name}` : at);
     const picture = document.importNode(new DOMParser().parseFromString(svg, "image/svg+xml").documentElement, true);
     picture.removeAttribute("role");
     picture.setAttribute("aria-hidden", "true");
     // The page's own tip takes the place of the browser's.
     for (const title of picture.querySelectorAll("[data-at] > title")) title.remove();
+    // So does its own heading.
+    if (!heat) [...picture.querySelectorAll("text")].find((text) => text.textContent === parts[0].title)?.remove();
     const drawn = new Map([...picture.querySelectorAll("[data-at]")].map((one) => [key(one.dataset.at, one.dataset.name), one]));
     const tip = h("div.tip", { hidden: true });
     const told = (part) => [part.title, ...part.lines].join(", ");
@@ -58,7 +59,7 @@ const Plot = (() => {
 
     const under = (event) => {
       const shape = event.target.closest("[data-at]");
-      return shape ? parts.findIndex((part) => part.at === shape.dataset.at && part.name === shape.dataset.name) : -1;
+      return shape ? parts.findIndex((part) => key(part.at, part.name) === key(shape.dataset.at, shape.dataset.name)) : -1;
     };
     element.addEventListener("pointermove", (event) => (under(event) < 0 ? leave() : place(under(event))));
     element.addEventListener("pointerleave", () => element.matches(":focus-visible") || leave());

@@ -119,6 +119,6 @@ def test_a_narrow_picture_keeps_the_size_of_its_letters() -> None:
     wide, narrow = index_chart("JPM", points()), index_chart("JPM", points(), width=4)
     assert 'width="576pt"' in wide.svg
     assert 'width="288pt"' in narrow.svg
-    sizes = [set(re.findall(r"font: ([\d.]+)px", chart.svg)) for chart in (wide, narrow)]
+    sizes = [set(re.findall(r"font-size: ([\d.]+)px", chart.svg)) for chart in (wide, narrow)]
     assert sizes[0] == sizes[1]
     assert "11" in sizes[0]
