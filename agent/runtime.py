@@ -209,11 +209,9 @@ class Agent:
         app = self._app(message.app)
         text = clean(message.text, self.settings.max_message_chars)
         if message.conversation_id is None:
-            tracker = Tracker("", message.app)
-            # Read before it begins: a service too busy to answer leaves no empty conversation behind.
+            tracker = Tracker(self.store.new_id(), message.app)
             predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker), gone)
-            tracker.conversation_id = self.store.new_conversation(message.app, message.client_id, message.claimed)
-            return self._turn(app, tracker, text, predictions, began, show)
+            return self._turn(app, tracker, text, predictions, began, show, beginning=message)
         with self._lock_of(message.conversation_id):
             row = self.store.resume(message.conversation_id, message.client_id, message.claimed)
             if row.app != message.app:
@@ -248,7 +246,9 @@ class Agent:
         predictions: Sequence[Prediction],
         began: float,
         show: Show,
+        beginning: Message | None = None,
     ) -> Reply:
+        """``beginning`` is the message that opens the conversation, None if it is kept already."""
         held = tracker.holder == "person"
         moved = False
 
@@ -276,6 +276,9 @@ class Agent:
             reply = replace(reply, text=rewritten.text, why={**reply.why, "generator": rewritten.why})
         latency = (time.perf_counter() - began) * 1000
         with self.store.file.transaction():
+            if beginning is not None:
+                claimed = beginning.claimed
+                self.store.new_conversation(beginning.app, beginning.client_id, claimed, tracker.conversation_id)
             self.store.save_turn(
                 tracker.conversation_id,
                 app.domain.name,

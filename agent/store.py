@@ -69,9 +69,14 @@ class Store:
 
     # Conversations
 
-    def new_conversation(self, app: str, client_id: str, claimed: bool) -> str:
-        """Begin a conversation; its id has 144 random bits and cannot be guessed."""
-        conversation_id = secrets.token_urlsafe(18)
+    @staticmethod
+    def new_id() -> str:
+        """An id for a conversation; it has 144 random bits and cannot be guessed."""
+        return secrets.token_urlsafe(18)
+
+    def new_conversation(self, app: str, client_id: str, claimed: bool, conversation_id: str | None = None) -> str:
+        """Begin a conversation and give its id, a new one unless it has one already."""
+        conversation_id = conversation_id or self.new_id()
         at = now()
         with self.file.transaction() as db:
             db.execute(

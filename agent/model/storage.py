@@ -35,6 +35,7 @@ from agent.model import canary
 from agent.model.adapters import AdapterConfig
 from agent.model.backbone import Backbone
 from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
+from agent.model.neighbours import matrix_of
 from agent.model.scope import ScopeScorer
 from agent.model.vote import NeighbourVote
 from agent.types import Example
@@ -66,10 +67,10 @@ def save_model(
     _save(aside / "heads.safetensors", model.heads.state_dict())
     vectors = {}
     for name, scope in model.scopes.items():
-        vectors[f"{name}/queries"] = torch.from_numpy(scope.queries)
-        vectors[f"{name}/features"] = torch.from_numpy(scope.features)
+        vectors[f"{name}/queries"] = torch.from_numpy(matrix_of(scope.queries))
+        vectors[f"{name}/features"] = torch.from_numpy(matrix_of(scope.features))
     for name, vote in model.votes.items():
-        vectors[f"{name}/queries"] = torch.from_numpy(vote.queries)
+        vectors[f"{name}/queries"] = torch.from_numpy(matrix_of(vote.queries))
         vectors[f"{name}/labels"] = torch.from_numpy(vote.labels)
     _save(aside / "memory.safetensors", vectors)
     lines = [json.dumps(dataclasses.asdict(example), ensure_ascii=False) for example in memory]
