@@ -139,6 +139,7 @@ class Figure:
 
     title: str
     svg: str
+    """A narrow page asks for it with ``?width=`` and inches."""
     png: str
     table: str
     """Its figures as CSV."""

@@ -103,13 +103,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def trained_data() -> Path:
     """A data folder with the support app trained as ``make serve`` does it; kept until code or data change."""
+    return _trained("support")
+
+
+@pytest.fixture(scope="session")
+def finance_data() -> Path:
+    """The same with the finance app, and its demo stream read by that model."""
+    folder = _trained("finance")
+    if not (folder / "apps" / "finance" / "items.db").is_file():
+        command = [sys.executable, "-m", "agent.cli", "finance", "demo", "--data", str(folder)]
+        subprocess.run(command, cwd=ROOT, check=True)
+    return folder
+
+
+def _trained(app: str) -> Path:
     digest = hashlib.sha256()
-    sources = [*(ROOT / "apps" / "support").rglob("*"), *(ROOT / "agent" / "model").glob("*.py")]
-    for path in sorted(p for p in [*sources, *(ROOT / "agent" / "learning").glob("*.py")] if p.is_file()):
-        if not {"__pycache__", "test", "conversations"} & set(path.parts):
+    data = [p for pattern in ("*.jsonl", "*.toml", "*.md", "*.csv") for p in (ROOT / "apps" / app).rglob(pattern)]
+    code = [p for part in ("model", "learning") for p in (ROOT / "agent" / part).glob("*.py")]
+    for path in sorted([*data, *code]):
+        if not {"test", "conversations"} & set(path.parts):
             digest.update(path.read_bytes())
     folder = ROOT / "tests" / ".cache" / digest.hexdigest()[:12]
-    if not (folder / "models" / "support" / "aliases.json").is_file():
-        command = [sys.executable, "-m", "agent.cli", "train", "support", "--data", str(folder)]
+    if not (folder / "models" / app / "aliases.json").is_file():
+        command = [sys.executable, "-m", "agent.cli", "train", app, "--data", str(folder)]
         subprocess.run(command, cwd=ROOT, check=True)
     return folder

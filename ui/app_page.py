@@ -50,8 +50,9 @@ class AppPage:
         body = (
             f'<a class="skip" href="#main">{escape(frame["skip"])}</a><header id="bar">'
             f'<a class="brand" href="/?app={quote(self._app)}" title="{escape(frame["chat"])}">'
-            f'<img src="/ui/icon.svg" alt="" width="28" height="28"><span class="sr-only">{escape(frame["chat"])}</span>'
-            f'</a><h1>{escape(own["title"])}</h1><details class="account"><summary>'
+            '<img src="/ui/icon.svg" alt="" width="28" height="28">'
+            f'<span class="sr-only">{escape(frame["chat"])}</span></a><h1>{escape(own["title"])}</h1>'
+            '<details class="account"><summary>'
             f'<span class="who">{escape(frame["settings"])}</span></summary><div class="panel">'
             f"{settings_choices(language, theme, frame)}</div></details></header>"
             f'<main id="main" tabindex="-1"></main><p id="told" role="status"></p>'

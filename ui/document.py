@@ -28,9 +28,9 @@ def document(
 ) -> str:
     """A whole document around ``body``, with the shared styles and scripts and the page's own ones by their addresses.
 
-    ``facts`` go to the scripts as JSON; ``words`` name the language (``tag``) and say ``no_script``; ``theme`` is one of
-    THEMES; ``version`` changes with styles and scripts, so that no browser shows an old one; ``app`` is whose colours
-    the page has.
+    ``facts`` go to the scripts as JSON; ``words`` name the language (``tag``) and say ``no_script``; ``theme`` is one
+    of THEMES; ``version`` changes with styles and scripts, so that no browser shows an old one; ``app`` is whose
+    colours the page has.
     """
     shade = "" if theme == "auto" else f' data-theme="{theme}"'
     colours = f' data-app="{escape(app)}"' if app else ""

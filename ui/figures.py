@@ -10,7 +10,7 @@ from agent.types import Figure
 from ui.words import Words
 
 # A path of this server and nothing else: no other host, no step upwards, no fragment.
-_OWN = re.compile(r"/v1(?:/[\w-][\w.-]*)+(?:\?[\w=&.-]*)?", re.ASCII)
+_OWN = re.compile(r"/v1(?:/[\w-][\w.-]*)+", re.ASCII)
 
 
 def figures(shown: Sequence[Figure], locale: str, words: Words) -> str:

@@ -116,10 +116,10 @@ def add_rule(desk: Desk, subject: str, rule: Rule) -> Watched:
     unknown subject.
     """
     subject = subject_of(desk, subject)
-    for watched in rules(desk):
-        if (watched.subject, watched.rule) == (subject, rule):
-            return watched
     with desk.file.transaction() as db:
+        for watched in rules(desk):
+            if (watched.subject, watched.rule) == (subject, rule):
+                return watched
         insert(db, "rules", {"subject": subject} | asdict(rule))
         [row] = db.execute(f"SELECT {_COLUMNS} FROM rules WHERE id = last_insert_rowid()")  # noqa: S608
         watched = _watched(dict(row))

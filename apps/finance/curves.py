@@ -14,6 +14,8 @@ from .charts import WIDTH, Chart, Drawing, chart_of, middle_of, said_of
 from .prices import Floats
 from .trend import Move, Point
 
+NARROW = 6.0
+"""Inches, up to which the names of lines stand below each other."""
 MOST_LINES = 4
 """Companies on one axis; a heat map shows more of them better."""
 # Told apart without colour as well.
@@ -103,4 +105,7 @@ def _finish(draw: Drawing, axes: Any, first: date, last: date) -> None:
     locator = AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    axes.legend(loc="upper left", ncols=2, frameon=False, labelcolor=draw.colours["ink"], fontsize=9)
+    columns = 2 if draw.width > NARROW else 1
+    names = axes.legend(loc="upper left", ncols=columns, frameon=False, labelcolor=draw.colours["ink"], fontsize=9)
+    # Long names must not push the axes aside.
+    names.set_in_layout(False)

@@ -50,6 +50,7 @@ def make_room(db: sqlite3.Connection) -> None:
 
 
 def _remove(db: sqlite3.Connection) -> int:
+    # What is put into these statements comes from this module alone.
     touched = {
         (row["ticker"], row["day"], row["session"])
         for row in db.execute(f"SELECT ticker, day, session FROM mentions WHERE item IN ({_IDS})")  # noqa: S608
@@ -57,8 +58,8 @@ def _remove(db: sqlite3.Connection) -> int:
     # A user's own item that told a story of the stream again now tells it first.
     own = f"SELECT id FROM items WHERE repost_of IN ({_IDS}) AND id NOT IN ({_IDS})"  # noqa: S608
     db.execute(
-        "UPDATE mentions SET weight = confidence * COALESCE((SELECT sources.weight FROM items "
-        f"JOIN sources USING (source) WHERE items.id = item), ?) WHERE item IN ({own})",  # noqa: S608
+        "UPDATE mentions SET weight = confidence * COALESCE((SELECT sources.weight FROM items "  # noqa: S608
+        f"JOIN sources USING (source) WHERE items.id = item), ?) WHERE item IN ({own})",
         [DEFAULT_WEIGHT],
     )
     touched |= {

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.commands.options import Config, Data, seconds, settings_of
-from agent.config import Settings
 from agent.errors import BadInputError
 from agent.teach import serve_champion
 

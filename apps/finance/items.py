@@ -190,7 +190,6 @@ def _add_item(db: sqlite3.Connection, ingest: int, scored: Scored, weight: float
 
 def _ingest(db: sqlite3.Connection, column: str, value: str | int) -> Ingest:
     # The column comes from this module alone.
-    [row] = db.execute(
-        f"SELECT id, name, rows, items, known, done, error, demo FROM ingests WHERE {column} = ?", [value]
-    )  # noqa: S608
+    sql = f"SELECT id, name, rows, items, known, done, error, demo FROM ingests WHERE {column} = ?"  # noqa: S608
+    [row] = db.execute(sql, [value])
     return Ingest(**{**dict(row), "done": bool(row["done"]), "demo": bool(row["demo"])})

@@ -1,4 +1,4 @@
-"""The page ``/analyst``: its frame, the views that its scripts ask for, their pictures and tables, and files brought."""
+"""The page ``/analyst``: its frame, what its scripts ask for, pictures and tables to be saved, and files brought."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "volatility_none": "There are no prices. Put a file prices.csv with {columns} into the app's data folder.",
         # Bringing items
         "bring": "Bring your own items",
-        "bring_means": "CSV, JSONL or Parquet (also gzipped) with columns for the time and the text; source, link and ticker if there are any.",
+        "bring_means": "CSV, JSONL or Parquet, also gzipped, with time and text; source, link and ticker if known.",
         "drop": "Drop a file here",
         "or_choose": "or choose one",
         "sending": "Sending {name}: {percent}",

@@ -217,7 +217,9 @@ class _Answer:
 
     def answered(self, query_id: str, last_item: int) -> Answered:
         asked, known = self._asked, {name: self._known(name) for name in self._named}
-        series = {name: trend.index(rows, asked.since, asked.until, asked.granularity) for name, rows in known.items()}
+        # Of the first and the last period the days within the span alone, so that the figures add up.
+        within = {name: [row for row in rows if asked.since <= row.day <= asked.until] for name, rows in known.items()}
+        series = {name: trend.index(rows, asked.since, asked.until, asked.granularity) for name, rows in within.items()}
         whole = {name: trend.whole(rows, asked.since, asked.until) for name, rows in known.items()}
         count = self._count()
         headlines = () if asked.kind in ("movers", "volatility", "price") else self._headlines(last_item)

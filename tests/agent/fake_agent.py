@@ -51,7 +51,9 @@ class FakeAgent:
 
     def __init__(self, data: Path, **settings: Any) -> None:
         self.settings = Settings(data=data, **settings)
-        self.domains: dict[str, Any] = dict.fromkeys(("support", "finance"), SimpleNamespace(locale="en-GB", folder=data))
+        self.domains: dict[str, Any] = dict.fromkeys(
+            ("support", "finance"), SimpleNamespace(locale="en-GB", folder=data)
+        )
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
         self.failure: Exception | None = None

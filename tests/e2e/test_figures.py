@@ -44,7 +44,7 @@ def drawn(page: Page, status: int = 200) -> None:
     def fulfil(route: Route) -> None:
         route.fulfill(status=status, content_type="image/svg+xml", body=CHART)
 
-    page.route(f"**{figure().svg}", fulfil)
+    page.route(f"**{figure().svg}*", fulfil)
     ask(page, "chart please")
 
 

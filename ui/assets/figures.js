@@ -15,6 +15,8 @@
       "fill-opacity fill-rule stroke stroke-width stroke-opacity stroke-linecap stroke-linejoin stroke-dasharray opacity " +
       "style text-anchor font-size font-family font-weight role aria-label").split(" "),
   );
+  // A drawing's letters shrink with it, so a narrow place asks for a narrow one.
+  const PIXELS_PER_INCH = 92;
   const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
   // A reference may lead to a part of the same drawing, and nothing may load or run.
@@ -46,12 +48,14 @@
     return read.namespaceURI === SVG && read.localName === "svg" ? cleaned(read) : null;
   }
 
+  const narrow = (place) => (place.clientWidth < 544 ? `?width=${(place.clientWidth / PIXELS_PER_INCH).toFixed(1)}` : "");
+
   async function draw(place) {
     const image = place.firstElementChild;
     // Taken out, so that it is not loaded for nothing.
     image.remove();
     place.classList.add("waiting");
-    const svg = await fetched(place.dataset.svg);
+    const svg = await fetched(place.dataset.svg + narrow(place));
     place.classList.remove("waiting");
     if (!svg) {
       place.append(image);

@@ -42,11 +42,12 @@
   }
 
   function table(heads, rows, label) {
+    const heading = (head, at) => (head ? h(at === 0 ? "th" : "th.number", { scope: "col" }, head) : h("td", {}));
     const cells = (row) => row.map((cell, at) => h(at === 0 ? "th" : "td.number", at === 0 ? { scope: "row" } : {}, cell));
     return h(
       "div.scroll",
       { role: "group", "aria-label": label, tabindex: "0" },
-      h("table.grid", {}, h("thead", {}, h("tr", {}, heads.map((head, at) => h(at === 0 ? "th" : "th.number", { scope: "col" }, head)))), h("tbody", {}, rows.map((row) => h("tr", {}, cells(row))))),
+      h("table.grid", {}, h("thead", {}, h("tr", {}, heads.map(heading))), h("tbody", {}, rows.map((row) => h("tr", {}, cells(row))))),
     );
   }
 

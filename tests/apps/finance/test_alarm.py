@@ -5,15 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from agent.errors import BadInputError
-from apps.finance import alarm, items
+from apps.finance import alarm, background, items
 from apps.finance.alerts import rule_of
 from apps.finance.rescore import rescore
 from apps.finance.setup import Desk
@@ -227,3 +230,31 @@ def test_without_a_webhook_the_past_is_not_told_to_a_later_one(desk: Desk) -> No
     hook = Hook()
     alarm.deliver(desk, HOOK, hook.transport)
     assert hook.heard == []
+
+
+def test_a_running_service_tells_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, heard = threading.Event(), []
+
+    def deliver(desk: Desk, webhook: str) -> None:
+        heard.append((webhook, [str(one.day) for one in alarm.fired(desk)]))
+        stop.set()
+
+    monkeypatch.setattr(alarm, "deliver", deliver)
+    desk = Desk.open(tmp_path)
+    with closing(desk.file):
+        alarm.add_rule(desk, "HRBR", BELOW)
+        take(desk, rows(0, "loss", 9))
+    settings = SimpleNamespace(data=tmp_path, alert_webhook=HOOK)
+    service: Any = SimpleNamespace(settings=settings, predict=None, version=None)
+    background.run(service, stop)
+    assert heard == [(HOOK, ["2026-05-04"])]
+
+
+def test_items_that_take_the_demo_streams_place_are_looked_at(desk: Desk) -> None:
+    """Their ids begin where those of the stream ended."""
+    alarm.add_rule(desk, "HRBR", BELOW)
+    path = desk.file.folder / "demo.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows(0, "calm", 40)))
+    desk.ingester(by_word, Clock(NOW)).take_file(path, demo=True)
+    take(desk, rows(1, "loss", 9))
+    assert days(desk) == [1]

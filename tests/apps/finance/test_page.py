@@ -133,7 +133,9 @@ def test_an_index_has_its_points_picture_and_files(client: TestClient) -> None:
     assert found["alerts"][0]["z"] < -3
     values = {**SPAN, "name": "HLXN", "by": "day"}
     assert client.get("/analyst/files/index.png", params=values).content.startswith(PNG)
-    rows = list(csv.DictReader(io.StringIO(client.get("/analyst/files/index.csv", params=values).text.lstrip("\ufeff"))))
+    rows = list(
+        csv.DictReader(io.StringIO(client.get("/analyst/files/index.csv", params=values).text.lstrip("\ufeff")))
+    )
     assert len(rows) == len(found["points"])
     assert sum(int(row["items"]) for row in rows) == 160
 
@@ -222,9 +224,7 @@ def test_a_file_is_sent_in_pieces_and_taken_in(tmp_path: Path) -> None:
     with client_over(service_over(tmp_path)) as client:
         *progress, last = send(client, content)
         assert [line["rows"] for line in progress] == [len(rows) + 1]
-        assert last == {
-            "report": {"name": "own.jsonl", "items": len(rows), "known": 0, "rejects": 1, "unknown": {}}
-        }
+        assert last == {"report": {"name": "own.jsonl", "items": len(rows), "known": 0, "rejects": 1, "unknown": {}}}
         assert client.get("/analyst/api/facts").json()["items"] == len(rows)
     assert list((tmp_path / "apps" / "finance" / "uploads").iterdir()) == []
 
