@@ -9,7 +9,7 @@ import typer
 
 from agent.commands.options import Config, Data, out, settings_of
 from agent.progress import Bar
-from agent.teach import load_champion
+from agent.teach import serve_champion
 
 from . import alert_commands, demo_stream, intake_commands, report_commands
 from . import rescore as rescoring
@@ -43,7 +43,7 @@ def demo(
         if remove:
             out.print(f"{demo_stream.send_away(desk.file)} items of the demo stream were removed.", highlight=False)
             return
-        model = load_champion(settings, NAME)
+        model = serve_champion(settings, NAME)
         demo_stream.invite(desk.file)
         say(take(desk.ingester(score_by(model.predict), clock_of()), demo_stream.ITEMS, demo=True))
 
@@ -53,7 +53,7 @@ def rescore(data: Data = None, config: Config = None) -> None:
     """Score all items anew that another version of the model scored. A running service does so by itself; what was
     stopped goes on where it was."""
     settings = settings_of(config, data=data)
-    model = load_champion(settings, NAME)
+    model = serve_champion(settings, NAME)
     desk = Desk.open(settings.data)
     with closing(desk.file), Bar("rescore", "passages") as bar:
         stale = rescoring.waiting(desk.file, model.version)

@@ -13,7 +13,7 @@ import typer
 
 from agent.commands.options import Config, Data, seconds, settings_of
 from agent.errors import BadInputError
-from agent.teach import load_champion
+from agent.teach import serve_champion
 
 from . import alarm, stocknet
 from .ingest import Ingester
@@ -98,7 +98,7 @@ def _taking(
 ) -> Iterator[tuple[Ingester, Callable[[], None]]]:
     """What takes items in by the app's model, and what tells the webhook of the alerts that come of it."""
     columns = dict(_field(given) for given in column or [])
-    model = load_champion(settings, NAME)
+    model = serve_champion(settings, NAME)
     desk = Desk.open(settings.data)
     with closing(desk.file):
         ingester = desk.ingester(score_by(model.predict), clock_of(zone, day_first), columns)

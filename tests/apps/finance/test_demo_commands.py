@@ -33,7 +33,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
         return SimpleNamespace(predict=predict, version=versions[-1])
 
     versions = ["1"]
-    monkeypatch.setattr(commands, "load_champion", load)
+    monkeypatch.setattr(commands, "serve_champion", load)
 
     def invoke(*arguments: str, version: str = "1") -> str:
         versions.append(version)

@@ -45,7 +45,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
         return SimpleNamespace(predict=predict, version="1")
 
-    monkeypatch.setattr(intake_commands, "load_champion", load)
+    monkeypatch.setattr(intake_commands, "serve_champion", load)
     monkeypatch.setenv("COLUMNS", "200")
 
     def invoke(*arguments: str) -> str:
