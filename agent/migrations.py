@@ -371,3 +371,56 @@ def m014_turn_figures(db: Database) -> None:
 def m015_messages_by_turn(db: Database) -> None:
     """The message that a reply answers is looked up by the reply's id: for "why", for a review, for a correction."""
     db.execute("CREATE INDEX messages_by_turn ON messages (turn)")
+
+
+@migrations()
+def m016_events(db: Database) -> None:
+    """What users did with items, the rows of items that they were shown, and what they said they do not want.
+
+    ``at`` is when it happened, ``received_at`` when it was told. ``shown`` and ``items`` are JSON arrays of items' ids
+    in the order of the row. An event's id is its sender's, so that it counts with its client alone.
+    """
+    db.execute(
+        """
+        CREATE TABLE events (
+            app TEXT NOT NULL,
+            client_id TEXT NOT NULL,
+            id TEXT NOT NULL,
+            item TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('view', 'click', 'like', 'dislike', 'buy', 'rate')),
+            at TEXT NOT NULL,
+            value REAL,
+            position INTEGER,
+            shown TEXT NOT NULL,
+            received_at TEXT NOT NULL,
+            PRIMARY KEY (app, client_id, id)
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX events_by_client ON events (client_id, app, at)")
+    db.execute("CREATE INDEX events_by_receipt ON events (received_at)")
+    db.execute(
+        """
+        CREATE TABLE exposures (
+            id TEXT PRIMARY KEY,
+            app TEXT NOT NULL,
+            client_id TEXT NOT NULL,
+            items TEXT NOT NULL,
+            at TEXT NOT NULL
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX exposures_by_client ON exposures (client_id, app, at)")
+    db.execute("CREATE INDEX exposures_by_time ON exposures (at)")
+    db.execute(
+        """
+        CREATE TABLE wishes (
+            app TEXT NOT NULL,
+            client_id TEXT NOT NULL,
+            value TEXT NOT NULL,
+            said TEXT NOT NULL,
+            at TEXT NOT NULL,
+            PRIMARY KEY (client_id, app, value)
+        ) STRICT
+        """
+    )
