@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.catalogue import FOLDER, Catalogue
 from agent.config import Settings
 from agent.dialogue.actions import load_actions
 from agent.dialogue.dialogue import Dialogue
 from agent.domain import Domain, discover
 from agent.errors import UnknownAppError
+from agent.items import texts_of
 from agent.model.backbone import Backbone
 from agent.model.frozen import FrozenEncoder
-from index.knowledge import CANDIDATES, Hit, IndexDamagedError, KnowledgeIndex
+from index.items import ItemIndex
+from index.knowledge import CANDIDATES, Encode, Hit, IndexDamagedError, KnowledgeIndex
 
 log = logging.getLogger("switchboard")
 
 Advance = Callable[[int, int], None]
 """Called with (done, total)."""
 
+SAVE_EVERY = 512
+"""Items whose vectors may be lost by a kill."""
 PASSAGES = 5
 """Passages that a search brings to the dialogue."""
 
@@ -61,17 +67,46 @@ def open_index(domain: Domain, data: Path, backbone: Backbone, progress: Advance
         except IndexDamagedError as error:
             log.warning("%s It is built anew from the documents.", error)
 
-    frozen = FrozenEncoder(backbone, data / "exports")
-
-    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-        return frozen.encode(texts, prompt="passage")
-
-    report = index.sync(domain.folder / "knowledge", encode, progress)
+    report = index.sync(domain.folder / "knowledge", _encoder(backbone, data), progress)
     for failure in report.failed:
         log.warning("%s: left out of the index: %s", domain.name, failure)
     if report.added or report.changed or report.removed or not folder.exists():
         index.save(folder)
     return index
+
+
+def open_items(
+    app: str, catalogue: Catalogue, data: Path, backbone: Backbone, progress: Advance | None = None
+) -> ItemIndex:
+    """The app's item index, brought level with its catalogue; what was embedded is kept every SAVE_EVERY items, so
+    that whoever is stopped goes on from there.
+
+    A damaged index, or one of another backbone, is named in the log and built anew.
+    """
+    folder = data / FOLDER / app / "index"
+    index = ItemIndex(backbone.dimension, backbone.hash)
+    if folder.exists():
+        try:
+            index = ItemIndex.load(folder, backbone.hash)
+        except IndexDamagedError as error:
+            log.warning("%s It is built anew from the catalogue.", error)
+    encode = _encoder(backbone, data)
+    texts = texts_of(catalogue.items)
+    missing = index.missing(texts)
+    for start in range(0, len(missing), SAVE_EVERY):
+        later = set(missing[start + SAVE_EVERY :])
+        index.sync({item: text for item, text in texts.items() if item not in later}, encode)
+        index.save(folder)
+        if progress is not None:
+            progress(len(missing) - len(later), len(missing))
+    if index.sync(texts, encode):  # nothing is left to embed, but items may have gone
+        index.save(folder)
+    return index
+
+
+def _encoder(backbone: Backbone, data: Path) -> Encode:
+    frozen = FrozenEncoder(backbone, data / "exports")
+    return partial(frozen.encode, prompt="passage")
 
 
 def build_app(domain: Domain, settings: Settings, index: KnowledgeIndex, backbone: Backbone) -> App:

@@ -52,7 +52,7 @@ class Catalogue:
         self.row = {item.id: row for row, item in enumerate(self.items)}
         self.prices = _numbers(item.price for item in self.items)
         self._stock = _numbers(_number(item, "stock") for item in self.items)
-        self._ages = _numbers(_number(item, "age") for item in self.items)
+        self.ages = _numbers(_number(item, "age") for item in self.items)
         rows: dict[str, list[int]] = {}
         self.values: dict[str, str] = {}
         """The words of all attributes as they are written, by what they are in lower case."""
@@ -71,6 +71,10 @@ class Catalogue:
         mask[self._rows.get(value.casefold(), np.empty(0, np.int64))] = True
         return mask
 
+    def share(self, value: str) -> float:
+        """Of the items, how many have it, 0 to 1."""
+        return len(self._rows.get(value.casefold(), ())) / len(self)
+
     def mask(self, items: Iterable[str]) -> Mask:
         """(N,): those items; ids that there are not are passed over."""
         mask = np.zeros(len(self), np.bool_)
@@ -86,7 +90,7 @@ class Catalogue:
         if filters.price_most is not None:
             found["price_most"] = self.prices <= filters.price_most
         if filters.age is not None:
-            found["age"] = self._ages <= filters.age
+            found["age"] = self.ages <= filters.age
         for value in filters.only:
             found[f"only:{value}"] = self.having(value)
         for value in filters.avoid:

@@ -19,8 +19,8 @@ MOST_READ = 2000
 """Events of one user that are read, the latest; whoever has more is known by these."""
 BATCH = 1000
 """Users whose events are read at a time."""
-_LIKED = "kind IN ('like', 'buy') OR (kind = 'rate' AND value >= 4)"
-_COLUMNS = "app, client_id, id, item, kind, at, value, position, shown"
+GOOD_MARK, BAD_MARK = 4.0, 2.0
+"""From this mark on an item counts as liked; up to that one as disliked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class EventBook:
             for event in events:
                 row = (event.app, event.user, event.id, event.item, event.kind, event.at, event.value, event.position)
                 new += db.execute(
-                    f"INSERT INTO events ({_COLUMNS}, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-                    "ON CONFLICT DO NOTHING",
+                    "INSERT INTO events (app, client_id, id, item, kind, at, value, position, shown, kept_at) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                     [*row, json.dumps(event.shown), at],
                 ).rowcount
         return new
@@ -59,7 +59,7 @@ class EventBook:
     def history(self, app: str, user: str, most: int = MOST_READ) -> list[Event]:
         """The user's latest ``most`` events by when they happened, the oldest of them first."""
         rows = self._file.read(
-            f"SELECT {_COLUMNS} FROM events WHERE client_id = ? AND app = ? ORDER BY at DESC, rowid DESC LIMIT ?",
+            "SELECT * FROM events WHERE client_id = ? AND app = ? ORDER BY at DESC, rowid DESC LIMIT ?",
             [user, app, most],
         )
         return [_event(row) for row in reversed(rows)]
@@ -81,7 +81,7 @@ class EventBook:
                 return
             after = names[-1]["client_id"]
             rows = self._file.read(
-                f"SELECT {_COLUMNS} FROM (SELECT *, row_number() OVER (PARTITION BY client_id ORDER BY at DESC, "
+                "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY client_id ORDER BY at DESC, "
                 "rowid DESC) AS place FROM events WHERE app = ? AND client_id BETWEEN ? AND ?) "
                 "WHERE place <= ? ORDER BY client_id, place DESC",
                 [app, names[0]["client_id"], after, MOST_READ],
@@ -90,10 +90,11 @@ class EventBook:
                 yield user, [_event(row) for row in own]
 
     def popularity(self, app: str) -> dict[str, int]:
-        """By item, how many users liked it: said so, bought it, or gave a mark of 4 or more."""
+        """By item, how many users liked it: said so, bought it, or gave a good mark."""
         rows = self._file.read(
-            f"SELECT item, count(DISTINCT client_id) AS n FROM events WHERE app = ? AND ({_LIKED}) GROUP BY item",
-            [app],
+            "SELECT item, count(DISTINCT client_id) AS n FROM events WHERE app = ? "
+            "AND (kind IN ('like', 'buy') OR (kind = 'rate' AND value >= ?)) GROUP BY item",
+            [app, GOOD_MARK],
         )
         return {row["item"]: row["n"] for row in rows}
 
@@ -110,7 +111,7 @@ class EventBook:
         row = secrets.token_urlsafe(12)
         with self._file.transaction() as db:
             db.execute(
-                "INSERT INTO exposures (id, app, client_id, items, at) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO exposures (id, app, client_id, items, kept_at) VALUES (?, ?, ?, ?, ?)",
                 [row, app, user, json.dumps(list(items)), now()],
             )
         return row
@@ -123,14 +124,14 @@ class EventBook:
 
     def exposures(self, app: str) -> list[tuple[str, ...]]:
         """Every row of items that somebody was shown, the oldest first."""
-        rows = self._file.read("SELECT items FROM exposures WHERE app = ? ORDER BY at", [app])
+        rows = self._file.read("SELECT items FROM exposures WHERE app = ? ORDER BY kept_at", [app])
         return [tuple(json.loads(row["items"])) for row in rows]
 
     # Wishes
 
     def wishes(self, app: str, user: str) -> list[Wish]:
         """What the user does not want, the oldest first."""
-        sql = "SELECT value, said, at FROM wishes WHERE client_id = ? AND app = ? ORDER BY at, value"
+        sql = "SELECT value, said, kept_at AS at FROM wishes WHERE client_id = ? AND app = ? ORDER BY kept_at, value"
         return [Wish(**row) for row in self._file.read(sql, [user, app])]
 
     def change_wishes(self, app: str, user: str, avoid: Sequence[str], allow: Sequence[str], said: str) -> None:
@@ -140,8 +141,8 @@ class EventBook:
                 self._drop_wish(db, app, user, value)
             for value in avoid:
                 db.execute(
-                    "INSERT INTO wishes (app, client_id, value, said, at) VALUES (?, ?, ?, ?, ?) "
-                    "ON CONFLICT DO UPDATE SET said = excluded.said, at = excluded.at",
+                    "INSERT INTO wishes (app, client_id, value, said, kept_at) VALUES (?, ?, ?, ?, ?) "
+                    "ON CONFLICT DO UPDATE SET said = excluded.said, kept_at = excluded.kept_at",
                     [app, user, value, said, now()],
                 )
 
@@ -157,5 +158,5 @@ class EventBook:
 
 
 def _event(row: Mapping[str, Any]) -> Event:
-    cells = {name: row[name] for name in ("id", "app", "item", "kind", "at", "value", "position")}
-    return Event(user=row["client_id"], shown=tuple(json.loads(row["shown"])), **cells)
+    same = {name: row[name] for name in ("id", "app", "item", "kind", "at", "value", "position")}
+    return Event(user=row["client_id"], shown=tuple(json.loads(row["shown"])), **same)

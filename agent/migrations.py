@@ -377,7 +377,7 @@ def m015_messages_by_turn(db: Database) -> None:
 def m016_events(db: Database) -> None:
     """What users did with items, the rows of items that they were shown, and what they said they do not want.
 
-    ``at`` is when it happened, ``received_at`` when it was told. ``shown`` and ``items`` are JSON arrays of items' ids
+    ``at`` is when it happened, ``kept_at`` since when it is kept. ``shown`` and ``items`` are JSON arrays of items' ids
     in the order of the row. An event's id is its sender's, so that it counts with its client alone.
     """
     db.execute(
@@ -392,13 +392,13 @@ def m016_events(db: Database) -> None:
             value REAL,
             position INTEGER,
             shown TEXT NOT NULL,
-            received_at TEXT NOT NULL,
+            kept_at TEXT NOT NULL,
             PRIMARY KEY (app, client_id, id)
         ) STRICT
         """
     )
     db.execute("CREATE INDEX events_by_client ON events (client_id, app, at)")
-    db.execute("CREATE INDEX events_by_receipt ON events (received_at)")
+    db.execute("CREATE INDEX events_by_age ON events (kept_at)")
     db.execute(
         """
         CREATE TABLE exposures (
@@ -406,12 +406,12 @@ def m016_events(db: Database) -> None:
             app TEXT NOT NULL,
             client_id TEXT NOT NULL,
             items TEXT NOT NULL,
-            at TEXT NOT NULL
+            kept_at TEXT NOT NULL
         ) STRICT
         """
     )
-    db.execute("CREATE INDEX exposures_by_client ON exposures (client_id, app, at)")
-    db.execute("CREATE INDEX exposures_by_time ON exposures (at)")
+    db.execute("CREATE INDEX exposures_by_client ON exposures (client_id, app, kept_at)")
+    db.execute("CREATE INDEX exposures_by_age ON exposures (kept_at)")
     db.execute(
         """
         CREATE TABLE wishes (
@@ -419,7 +419,7 @@ def m016_events(db: Database) -> None:
             client_id TEXT NOT NULL,
             value TEXT NOT NULL,
             said TEXT NOT NULL,
-            at TEXT NOT NULL,
+            kept_at TEXT NOT NULL,
             PRIMARY KEY (client_id, app, value)
         ) STRICT
         """

@@ -21,7 +21,8 @@ import torch
 from numpy.typing import NDArray
 
 from agent.alerts import AlertBook
-from agent.apps import PASSAGES, App, build_app, load_domains, open_index, reranked
+from agent.apps import PASSAGES, App, build_app, load_domains, open_index, open_items, reranked
+from agent.catalogue import load_catalogue
 from agent.config import Settings
 from agent.customers import Subject
 from agent.desk import ReviewDesk
@@ -29,6 +30,7 @@ from agent.dialogue.router import HELD
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain
 from agent.errors import BadInputError, ModelError, UnknownAppError
+from agent.events import EventBook
 from agent.generator import Generator, Show
 from agent.inbox import Inbox, tracker_of
 from agent.learning.quick import QuickReport
@@ -36,12 +38,15 @@ from agent.learning.registry import ModelRegistry
 from agent.metrics import Meter
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine, Model
+from agent.model.items import ItemSpace
 from agent.model.lessons import Lessons
 from agent.model.serving import open_version
+from agent.model.taste import TasteModel, load_taste
 from agent.monitor import Monitor
 from agent.names import check_feedback
 from agent.privacy import Privacy
 from agent.progress import Bar
+from agent.recommend import Recommender
 from agent.redaction import make_redactor
 from agent.retrainer import Retrainer
 from agent.shadow import Shadow
@@ -92,6 +97,8 @@ class Agent:
         self.meter = Meter(self.engine.state, self.alerts)
         self.generator = Generator(settings, self.redactor) if settings.generator_url else None
         self.shadow = Shadow(self.engine, store.file, backbone, tuple(apps)) if settings.shadow else None
+        self.recommenders: dict[str, Recommender] = {}
+        """By app with items."""
         self._apps = dict(apps)
         # One conversation answers one message at a time. Conversations share these locks by hash; a turn holds its
         # lock while the model reads, so there are many, that two conversations seldom wait for each other.
@@ -140,6 +147,7 @@ class Agent:
             agent = cls(settings, backbone, store, apps)
             agent.opened = opened
             for name in apps:
+                agent.open_catalogue(name)
                 agent.load_champion(name)
             if agent.shadow is not None:
                 agent.shadow.start()
@@ -157,13 +165,44 @@ class Agent:
         folder = ModelRegistry(self.settings.data, app).champion()
         if folder is None:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
+        recommender = self.recommenders.get(app)
         try:
             model = open_version(folder, self.backbone)
+            taste = load_taste(folder, recommender.model.space) if recommender else None
             self.engine.swap(app, model, teach(model))
         except ModelError as error:
             self.refused[app] = Refusal(folder.name, str(error))
             raise
         self.refused.pop(app, None)
+        if recommender is not None:
+            recommender.model = taste or TasteModel.untrained(recommender.model.space)
+
+    def open_catalogue(self, app: str) -> None:
+        """Take up the app's items as they are in its files now, embedding what is new; users' events stay.
+
+        Raises DomainError if its catalogue has mistakes; the one before then goes on.
+        """
+        catalogue = load_catalogue(app, self._app(app).domain.folder, self.settings.data)
+        if catalogue is None:
+            self.recommenders.pop(app, None)
+            return
+        with Bar(f"items {app}", "items") as bar:
+            index = open_items(app, catalogue, self.settings.data, self.backbone, bar.update)
+        space = ItemSpace(index.ids, index.vectors)
+        before = self.recommenders.get(app)
+        model = before.model.over(space) if before else TasteModel.untrained(space)
+        self.recommenders[app] = Recommender(
+            app,
+            catalogue,
+            index,
+            model,
+            EventBook(self.store.file),
+            partial(self._read, app),
+            self.settings.explore / 100,
+        )
+
+    def _read(self, app: str, text: str) -> Prediction:
+        return self.predict(app, [text])[0]
 
     def _serve(self, app: str) -> None:
         """Serve the champion at once; lessons follow as soon as whoever follows the reviews has looked."""
@@ -177,7 +216,9 @@ class Agent:
         """
         domain = Domain.load(self._app(app).domain.folder)
         index = open_index(domain, self.settings.data, self.backbone)
-        self._apps[app] = build_app(domain, self.settings, index, self.backbone)
+        changed = build_app(domain, self.settings, index, self.backbone)
+        self.open_catalogue(app)
+        self._apps[app] = changed
 
     def close(self) -> None:
         """Finish what waits and close the database."""
@@ -397,6 +438,15 @@ class Agent:
     def erase_client(self, client_id: str) -> None:
         """Remove all that is kept of a client for good. Raises HeldError, LockedError as above."""
         self.privacy.erase(Subject("client", client_id), client_id)
+
+    def forget(self, app: str, user: str, *, item: str | None = None, wish: str | None = None) -> bool:
+        """Forget what a user did with one item, or a wish; False if nothing is known of it. Raises HeldError."""
+        self.privacy.holds.require_free(user)
+        return self.recommenders[app].forget(user, item=item, wish=wish)
+
+    def erase_profile(self, app: str, user: str, who: str) -> None:
+        """Remove all that a user did with the app's items, and their wishes, for good. Raises HeldError."""
+        self.privacy.erase(Subject("profile", user, app=app), who, compact=False)
 
     def metrics(self) -> bytes:
         """Counters since the start, and how things stand, as Prometheus reads them."""

@@ -63,14 +63,19 @@ class ItemIndex:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def missing(self, texts: Mapping[str, str]) -> list[str]:
+        """The items, of those whose texts are given by id, that a sync would embed."""
+        known = dict(zip(self.ids, self._hashes, strict=True))
+        return [item for item, text in texts.items() if known.get(item) != _hash(text)]
+
     def sync(self, texts: Mapping[str, str], encode: Encode, progress: Progress | None = None) -> ItemSync:
         """Bring the index level with the items' texts, by id, in their order; only texts that changed are embedded.
 
         Raises KnowledgeError if ``encode`` gives no unit vectors; the index is then as it was.
         """
-        hashes = {item: hashlib.sha256(text.encode()).hexdigest() for item, text in texts.items()}
+        hashes = {item: _hash(text) for item, text in texts.items()}
         known = dict(zip(self.ids, self._hashes, strict=True))
-        fresh = [item for item in texts if known.get(item) != hashes[item]]
+        fresh = self.missing(texts)
         report = ItemSync(
             added=sum(item not in known for item in fresh),
             changed=sum(item in known for item in fresh),
@@ -154,6 +159,10 @@ class ItemIndex:
         if len(index._lists) != len(rows):
             raise IndexDamagedError(folder, f"{ITEMS} and {LISTS} hold different items")
         return index
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _lists_over(vectors: Vectors, flat_limit: int) -> VectorIndex | None:
