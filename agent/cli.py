@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from agent.commands import models, privacy, review, users
+from agent.commands import imports, models, privacy, review, users
 from agent.commands.of_apps import WithApps
 from agent.commands.options import AppName, AsJson, Config, Data, err, out, settings_of
 from agent.errors import DomainError, SwitchboardError, UnknownAppError
@@ -30,6 +30,7 @@ app = typer.Typer(
 
 
 app.add_typer(users.group, name="user")
+app.add_typer(imports.group, name="import")
 
 
 def main() -> None:

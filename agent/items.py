@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent.errors import BadInputError
-from agent.tables import Reject, read_rows
+from agent.tables import Reject, read_rows, renamed
 from agent.types import Item
 from index.reading import clean
 
@@ -49,7 +49,7 @@ def read_items(path: Path, columns: Mapping[str, str] | None = None) -> tuple[li
     items: dict[str, Item] = {}
     lines: dict[str, int] = {}
     rejects: list[Reject] = []
-    asked = {theirs: ours for ours, theirs in (columns or {}).items()}
+    asked = columns or {}
     found: set[str] = set()
     for row in read_rows(path):
         if isinstance(row, Reject):
@@ -57,7 +57,7 @@ def read_items(path: Path, columns: Mapping[str, str] | None = None) -> tuple[li
             continue
         found.update(row.cells)
         try:
-            item = item_of(named(row.cells, asked), from_text=path.suffix.lower() == ".csv")
+            item = item_of(renamed(row.cells, asked, COLUMNS), from_text=path.suffix.lower() == ".csv")
         except ValueError as error:
             rejects.append(Reject(row.line, str(error)))
             continue
@@ -65,24 +65,10 @@ def read_items(path: Path, columns: Mapping[str, str] | None = None) -> tuple[li
             rejects.append(Reject(row.line, f"the id '{item.id}' stands on line {lines[item.id]} already"))
             continue
         items[item.id], lines[item.id] = item, row.line
-    missing = [theirs for theirs in asked if theirs not in found]
+    missing = [theirs for theirs in asked.values() if theirs not in found]
     if missing:
         raise BadInputError("column", f"{path} has no column '{missing[0]}'. It has: {', '.join(sorted(found))}.")
     return list(items.values()), rejects
-
-
-def named(cells: Mapping[str, object], asked: Mapping[str, str]) -> dict[str, object]:
-    """The cells under our names: those of ``asked`` (theirs -> ours), then equal names, then known other names."""
-    ours = {name: asked[name] for name in cells if name in asked}
-    for name in cells:
-        if name not in ours and name.lower() in COLUMNS and name.lower() not in ours.values():
-            ours[name] = name.lower()
-    others = {other: name for name, known in COLUMNS.items() for other in known}
-    for name in cells:
-        known = others.get(name.lower())
-        if name not in ours and known is not None and known not in ours.values():
-            ours[name] = known
-    return {ours.get(name, name): value for name, value in cells.items()}
 
 
 def item_of(cells: Mapping[str, object], *, from_text: bool = False) -> Item:

@@ -100,13 +100,13 @@ class Recommender:
         filters: Filters | None = None,
         k: int = K,
         *,
-        diversity: float | None = None,
+        diversity: float = DIVERSITY,
     ) -> Picks:
         """The ``k`` items that suit the user best, given what they did and what they say now; without either, those
         that most people like. The row is kept as shown.
 
         What the words say of wishes holds from now on ("no horror"), until it is taken back; prices, age and what is
-        wanted hold for this row, and give way to ``filters``. ``diversity``, 0 to 1, is DIVERSITY unless it is given.
+        wanted hold for this row, and give way to ``filters``. ``diversity`` is 0 to 1.
         """
         said = self._said(words)
         history = self._history(user)
@@ -119,7 +119,7 @@ class Recommender:
             cause, closest = nothing_fits(self.catalogue, masks, asked)
             return Picks("", (), f"{note} {cause}".strip(), closest)
         ranked = self._ranked(history, said, allowed, CANDIDATES * k)
-        chosen = [one.item for one in self.model.diverse(ranked, k, DIVERSITY if diversity is None else diversity)]
+        chosen = [one.item for one in self.model.diverse(ranked, k, diversity)]
         cards = [card_of(self._item(item), self._why(item, history, said)) for item in chosen]
         for place, item in self._explored(chosen, allowed).items():
             cards[place] = card_of(self._item(item), [BY_CHANCE])

@@ -104,7 +104,7 @@ class RecommenderService(Protocol):
         filters: Filters | None = None,
         k: int = 10,
         *,
-        diversity: float | None = None,
+        diversity: float = ...,
     ) -> Picks: ...
 
     def similar(self, item: str, k: int = 10) -> list[Card]: ...

@@ -24,7 +24,7 @@ class Row:
 
     line: int
     cells: Mapping[str, object]
-    """By column; those of a CSV file are texts, without the empty ones."""
+    """By column; those of a CSV file are texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,21 @@ def read_rows(path: Path) -> Iterator[Row | Reject]:
         raise BadInputError("file", f"Cannot read {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise BadInputError("file", f"{path} is not UTF-8 ({error.reason}). Save it as UTF-8.") from error
+
+
+def renamed(
+    cells: Mapping[str, object], asked: Mapping[str, str], others: Mapping[str, tuple[str, ...]]
+) -> dict[str, object]:
+    """The cells under our names: first those of ``asked`` (ours -> theirs), then those whose names are ours already (the
+    keys of ``others``), then those with another name that ``others`` gives for ours. What is left keeps its name."""
+    ours = {theirs: name for name, theirs in asked.items() if theirs in cells}
+    same = {name: name for name in others}
+    for known in (same, {other: name for name, names in others.items() for other in names}):
+        for theirs in cells:
+            name = known.get(theirs.lower())
+            if name is not None and theirs not in ours and name not in ours.values():
+                ours[theirs] = name
+    return {ours.get(theirs, theirs): value for theirs, value in cells.items()}
 
 
 def _json_rows(lines: Iterable[str]) -> Iterator[Row | Reject]:
@@ -85,4 +100,4 @@ def _csv_rows(path: Path, file: TextIO) -> Iterator[Row | Reject]:
         if len(cells) != len(names):
             yield Reject(line, f"it has {len(cells)} cells where the header has {len(names)}")
             continue
-        yield Row(line, {name: cell.strip() for name, cell in zip(names, cells, strict=True) if cell.strip()})
+        yield Row(line, {name: cell.strip() for name, cell in zip(names, cells, strict=True)})

@@ -218,10 +218,11 @@ def rewrite(folder: Path, name: str, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; it keeps its permissions."""
+    """Write a file whole or not at all; one that is there keeps its permissions."""
     aside = path.with_name(f".{path.name}.new")
     aside.write_bytes(content)
-    shutil.copymode(path, aside)
+    if path.exists():
+        shutil.copymode(path, aside)
     _sync(aside)
     os.replace(aside, path)
     _sync(path.parent)
