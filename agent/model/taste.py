@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from agent.errors import ModelError
+from agent.model.backbone import mean_pool
 from agent.model.heads import RecommendationHead
 from agent.model.history import Past, history_of, known_events, past_of
 from agent.model.items import ItemSpace, Mask
@@ -39,6 +40,14 @@ class Mix:
     head: float = 0.0
     likes: float = 1e-3
     """Of the logarithm of one plus the number of users who liked the item: what decides where nothing else does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What a version learned beside its recommendation head."""
+
+    learned: Learned
+    mix: Mix
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +76,13 @@ class TasteModel:
     -1 to 1; ``allowed`` (N,) are the only rows that are ranked at all.
     """
 
-    def __init__(self, space: ItemSpace, head: RecommendationHead, learned: Learned, mix: Mix) -> None:
-        """``learned`` may be of other items than those of the space."""
+    def __init__(self, space: ItemSpace, head: RecommendationHead, taste: Taste) -> None:
+        """``taste`` may be of other items than those of the space."""
         self.space = space
         self.head = head.eval()
-        self.mix = mix
-        self._origin = learned
-        self.learned = learned.over(space)
+        self.taste = taste
+        self.mix = taste.mix
+        self.learned = taste.learned.over(space)
         with torch.no_grad():
             self._table = head.table(torch.from_numpy(space.texts), torch.from_numpy(self.learned.offsets))  # (N, W)
         self._prior = np.log1p(self.learned.likes)
@@ -82,19 +91,20 @@ class TasteModel:
     def untrained(cls, space: ItemSpace) -> TasteModel:
         """Ranks by texts alone: words and liked items pull, disliked ones push; without either every item is equal.
         What an app serves until something was learned."""
-        head = RecommendationHead(space.dimension, lambda states, mask: states[:, 0])
-        return cls(space, head, Learned.nothing(head.shape.width), Mix())
+        head = RecommendationHead(space.dimension, mean_pool)
+        return cls(space, head, Taste(Learned.nothing(head.shape.width), Mix()))
 
     def over(self, space: ItemSpace) -> TasteModel:
         """The same model over another catalogue; what it learned of items that both have stays theirs."""
-        return TasteModel(space, self.head, self._origin, self.mix)
+        return TasteModel(space, self.head, self.taste)
 
     def scores(
         self, history: Sequence[Event] = (), words: Vector | None = None, *, feelings: Mapping[str, float] | None = None
     ) -> Vector:
         """(N,): of every item."""
         past = past_of(known_events(history, self.space), self.space, feelings)
-        return self.scores_of([past], None if words is None else words[None])[0]
+        found: Vector = self.scores_of([past], None if words is None else words[None])[0]
+        return found
 
     def scores_of(self, pasts: Sequence[Past], words: Vector | None = None) -> Vector:
         """Of every item for B users, (B, N); ``words`` are (B, D)."""
@@ -174,7 +184,7 @@ class TasteModel:
         texts = self.space.texts[[self._row(one.item) for one in ranked]]
         likeness = texts @ texts.T
         nearest = np.zeros(len(ranked))  # to those chosen so far
-        left, chosen = list(range(len(ranked))), []
+        left, chosen = list(range(len(ranked))), list[int]()
         while left and len(chosen) < k:
             best = max(left, key=lambda i: ((1 - dial) * worth[i] - dial * nearest[i], -i))
             left.remove(best)
