@@ -41,7 +41,8 @@ from agent.model.engine import InferenceEngine, Model
 from agent.model.items import ItemSpace
 from agent.model.lessons import Lessons
 from agent.model.serving import open_version
-from agent.model.taste import TasteModel, load_taste
+from agent.model.storage import load_taste
+from agent.model.taste import TasteModel
 from agent.monitor import Monitor
 from agent.names import check_feedback
 from agent.privacy import Privacy

@@ -1,4 +1,4 @@
-"""Reads the layouts that MovieLens is shipped in: ``ratings.csv`` with ``movies.csv``, and ``u.data`` with ``u.item``."""
+"""Reads the layouts that MovieLens ships: ``ratings.csv`` with ``movies.csv``, and ``u.data`` with ``u.item``."""
 
 from __future__ import annotations
 

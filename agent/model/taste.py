@@ -1,23 +1,53 @@
 """TasteModel: what somebody may like, from what they did, from what they say, from both or from neither.
 
-It ranks the rows of an item space that a mask allows, and says which events and words moved a score. It knows nothing
-of users' names, of attributes, of files and of training.
+The score of an item is a sum, so that each part can be told: how near its text is to those of liked items and to the
+words, how liked items are linked to it in other users' histories, and what the recommendation head makes of events and
+words in their order. Later events count more, disliked items push away. Without events and words the most liked items
+come first; which ones may be ranked at all is the caller's mask, so that it is popularity within a segment.
+
+It knows nothing of users' names, of attributes, of files and of training.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from agent.errors import ModelError
+from agent.model.backbone import mean_pool
+from agent.model.heads import RecommendationHead
+from agent.model.history import Past, history_of, known_events, past_of
 from agent.model.items import ItemSpace, Mask
+from agent.model.learned import Learned
 from agent.types import Event
 
 Vector = NDArray[np.float32]
-WORDS = "words"
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How the parts of a score are weighed; chosen on validation cases where there are enough."""
+
+    recency: float = 0.75
+    """What an event counts, relative to the one after it, for texts and links; 0 to 1."""
+    texts: float = 1.0
+    words: float = 3.0
+    links: float = 0.0
+    head: float = 0.0
+    likes: float = 1e-3
+    """Of the logarithm of one plus the number of users who liked the item: what decides where nothing else does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What a version learned beside its recommendation head."""
+
+    learned: Learned
+    mix: Mix
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +71,73 @@ class Reason:
 class TasteModel:
     """Ranks items for one user at a time; any thread may call it.
 
-    ``history`` is always one user's events in any order, of which the latest ``length`` of known items count;
-    ``words`` is a message's ``Prediction.taste_vector`` (D,) or None; ``feelings`` gives, by event id, how the user
-    spoke of the item, -1 to 1; ``allowed`` (N,) are the only rows that are ranked at all.
+    ``history`` is always one user's events in any order, of which the latest with known items count; ``words`` is a
+    message's ``Prediction.taste_vector`` (D,) or None; ``feelings`` gives, by event id, how the user spoke of the item,
+    -1 to 1; ``allowed`` (N,) are the only rows that are ranked at all.
     """
 
-    space: ItemSpace
+    def __init__(self, space: ItemSpace, head: RecommendationHead, taste: Taste) -> None:
+        """``taste`` may be of other items than those of the space."""
+        self.space = space
+        self.head = head.eval()
+        self.taste = taste
+        self.mix = taste.mix
+        self.learned = taste.learned.over(space)
+        with torch.no_grad():
+            self._table = head.table(torch.from_numpy(space.texts), torch.from_numpy(self.learned.offsets))  # (N, W)
+        self._prior = np.log1p(self.learned.likes)
 
     @classmethod
     def untrained(cls, space: ItemSpace) -> TasteModel:
         """Ranks by texts alone: words and liked items pull, disliked ones push; without either every item is equal.
         What an app serves until something was learned."""
-        raise NotImplementedError
+        head = RecommendationHead(space.dimension, mean_pool)
+        return cls(space, head, Taste(Learned.nothing(head.shape.width), Mix()))
 
     def over(self, space: ItemSpace) -> TasteModel:
         """The same model over another catalogue; what it learned of items that both have stays theirs."""
-        raise NotImplementedError
+        return TasteModel(space, self.head, self.taste)
 
     def scores(
         self, history: Sequence[Event] = (), words: Vector | None = None, *, feelings: Mapping[str, float] | None = None
     ) -> Vector:
         """(N,): of every item."""
-        raise NotImplementedError
+        past = past_of(known_events(history, self.space), self.space, feelings)
+        found: Vector = self.scores_of([past], None if words is None else words[None])[0]
+        return found
+
+    def scores_of(self, pasts: Sequence[Past], words: Vector | None = None) -> Vector:
+        """Of every item for B users, (B, N); ``words`` are (B, D)."""
+        mix = self.mix
+        pulls = self._pulls(pasts)
+        found: Vector = mix.likes * self._prior + mix.links * (pulls @ self.learned.links)
+        # A text is held against the centre of all: what every item of the catalogue says, speaks for none of them.
+        liked = pulls @ self.space.texts - pulls.sum(1, keepdims=True) * self.space.centre  # (B, D)
+        wanted = mix.texts * liked + (0.0 if words is None else mix.words * words)
+        found += wanted @ self.space.texts.T
+        if mix.head:
+            found += mix.head * self._by_head(pasts, words)
+        return found
+
+    def _pulls(self, pasts: Sequence[Past]) -> Vector:
+        """(B, N): how much each user's events speak for their own items, the latest of an item's events counting."""
+        pulls = np.zeros((len(pasts), len(self.space)), np.float32)
+        for pull, past in zip(pulls, pasts, strict=True):
+            pull[past.rows] = past.strengths * self.mix.recency ** np.arange(len(past) - 1, -1, -1)
+        return pulls
+
+    @torch.inference_mode()
+    def _by_head(self, pasts: Sequence[Past], words: Vector | None) -> Vector:
+        """(B, N); zeros for a user without events and words."""
+        found = np.zeros((len(pasts), len(self.space)), np.float32)
+        with_events = [i for i, past in enumerate(pasts) if len(past)]
+        without = [i for i, past in enumerate(pasts) if not len(past) and words is not None]
+        for rows in (with_events, without):
+            if rows:
+                history = history_of([pasts[i] for i in rows], self._table) if rows is with_events else None
+                said = None if words is None else torch.from_numpy(words[rows])
+                found[rows] = (self.head(history, said) @ self._table.T).numpy()
+        return found
 
     def rank(
         self,
@@ -75,16 +150,47 @@ class TasteModel:
     ) -> list[Scored]:
         """The ``k`` best of the allowed items, best first; fewer if fewer are allowed. Equal scores stay in the
         order of the rows."""
-        raise NotImplementedError
+        return self._best(self.scores(history, words, feelings=feelings), allowed, k)
+
+    def _best(self, scores: Vector, allowed: Mask | None, k: int) -> list[Scored]:
+        rows = np.arange(len(self.space)) if allowed is None else np.flatnonzero(allowed)
+        best = rows[np.argsort(-scores[rows], kind="stable")[:k]]
+        return [Scored(self.space.ids[row], float(scores[row])) for row in best]
 
     def similar(self, item: str, *, allowed: Mask | None = None, k: int = 10) -> list[Scored]:
-        """The items nearest to one, itself left out. Raises ModelError if there is no such item."""
-        raise NotImplementedError
+        """The items nearest to one, itself left out: as if it were the one thing that somebody liked. Raises ModelError
+        if there is no such item."""
+        row = self._row(item)
+        others = np.ones(len(self.space), np.bool_) if allowed is None else allowed.copy()
+        others[row] = False
+        mix, space = self.mix, self.space
+        scores = mix.texts * (space.texts @ (space.texts[row] - space.centre))
+        scores += mix.links * self.learned.links[row].toarray()[0]
+        return self._best(scores, others, k)
+
+    def _row(self, item: str) -> int:
+        row = self.space.row(item)
+        if row is None:
+            raise ModelError(f"The catalogue has no item '{item}'.")
+        return row
 
     def diverse(self, ranked: Sequence[Scored], k: int, dial: float) -> list[Scored]:
-        """``k`` of ``ranked`` by maximal marginal relevance; ``dial`` 0 keeps the order, 1 looks at the difference
-        alone."""
-        raise NotImplementedError
+        """``k`` of ``ranked`` by maximal marginal relevance (Carbonell and Goldstein 1998), scores brought to the range
+        0 to 1 first; ``dial`` 0 keeps the order, 1 looks at the difference alone."""
+        if not ranked:
+            return []
+        values = np.array([one.score for one in ranked])
+        worth = (values - values.min()) / (np.ptp(values) or 1.0)
+        texts = self.space.texts[[self._row(one.item) for one in ranked]]
+        likeness = texts @ texts.T
+        nearest = np.zeros(len(ranked))  # to those chosen so far
+        left, chosen = list(range(len(ranked))), list[int]()
+        while left and len(chosen) < k:
+            best = max(left, key=lambda i: ((1 - dial) * worth[i] - dial * nearest[i], -i))
+            left.remove(best)
+            chosen.append(best)
+            nearest = np.maximum(nearest, likeness[best])
+        return [ranked[i] for i in chosen]
 
     def explain(
         self,
@@ -97,9 +203,13 @@ class TasteModel:
     ) -> list[Reason]:
         """The events and the words that moved the item's score most, the strongest first, by leaving each out.
         Raises ModelError if there is no such item."""
-        raise NotImplementedError
-
-
-def load_taste(folder: Path, space: ItemSpace) -> TasteModel | None:
-    """Of the version in that folder, over that catalogue; None if the version learned no taste."""
-    raise NotImplementedError
+        row = self._row(item)
+        events = known_events(history, self.space)
+        past = past_of(events, self.space, feelings)
+        pasts = [past, *(past.without(place) for place in range(len(past)))]
+        said = None if words is None else np.repeat(words[None], len(pasts), 0)
+        scores = self.scores_of(pasts, said)[:, row]
+        reasons = [Reason(event, float(scores[0] - s)) for event, s in zip(events, scores[1:], strict=True)]
+        if words is not None:
+            reasons.append(Reason(None, float(scores[0] - self.scores_of([past])[0, row])))
+        return sorted(reasons, key=lambda reason: -abs(reason.weight))[:most]
