@@ -32,8 +32,9 @@ CANDIDATES = 5
 """How many times as many as are asked for are ranked before those that differ are picked."""
 DIVERSITY = 0.2
 """The dial of maximal marginal relevance: 0 takes the best alone, 1 those that differ most."""
-WANTED, LESS = 0.5, -0.5
-"""What an item's score gains with each wanted attribute, and with one that is wanted less, in standard deviations."""
+WANTED, LESS = 1.0, -2.0
+"""What an item's score gains with each wanted attribute, and with one that is wanted less, in standard deviations; the
+word alone, read by a model, pulls towards it in both cases."""
 POPULARITY_SECONDS = 60.0
 """How old the counts of popularity may be."""
 NEAR = 500

@@ -10,8 +10,8 @@ from agent import recommend_schema as schema
 from agent.catalogue import Filters
 from agent.database import now
 from agent.errors import BadInputError, UnknownAppError
-from agent.event_rows import MOST_ID
-from agent.identity import client_of, named_user
+from agent.event_rows import MOST_ID, named_user
+from agent.identity import client_of
 from agent.problems import NotAllowedError, of_status
 from agent.recommend import DIVERSITY, MOST_K, K
 from agent.recommend_schema import EventsIn
@@ -42,7 +42,7 @@ def add_recommendations(router: APIRouter, agent: Service) -> None:
         name = app or next(iter(agent.recommenders), None)
         if name is None or name not in agent.recommenders:
             having = ", ".join(sorted(agent.recommenders)) or "none"
-            raise BadInputError("no_items", f"{name or 'No app'} has a catalogue. Apps with items: {having}.")
+            raise BadInputError("no_items", f"App '{name or ''}' has no items. Apps that have: {having}.")
         return name, agent.recommenders[name]
 
     def whose(request: Request, user: str | None) -> str:
