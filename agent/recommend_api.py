@@ -158,9 +158,9 @@ def add_recommendations(router: APIRouter, agent: Service) -> None:
         wish: Annotated[str | None, Query(max_length=MOST_ID, description="Only this wish, by its `value`.")] = None,
     ) -> None:
         """Without `item` and `wish` all of it, in the database and in its backups. The conversations stay."""
-        name, _ = of_app(app)
+        name, recommender = of_app(app)
         owner = whose(request, user)
         if item is None and wish is None:
             agent.erase_profile(name, owner, client_of(request).id)
         else:
-            agent.forget(name, owner, item=item, wish=wish)
+            recommender.forget(owner, item=item, wish=wish)

@@ -53,7 +53,7 @@ class FakeAgent:
         self.settings = Settings(data=data, **settings)
         self.domains: dict[str, Any] = dict.fromkeys(("support", "finance"), SimpleNamespace(locale="en-GB"))
         self.recommenders: dict[str, Any] = {}
-        self.forgotten: list[tuple[str, str, str | None, str | None]] = []
+        self.forgotten: list[tuple[str, str]] = []
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
         self.failure: Exception | None = None
@@ -160,14 +160,9 @@ class FakeAgent:
         self._maybe_fail()
         self.messages = [message for message in self.messages if message.client_id != client_id]
 
-    def forget(self, app: str, user: str, *, item: str | None = None, wish: str | None = None) -> bool:
-        self._maybe_fail()
-        self.forgotten.append((app, user, item, wish))
-        return bool(self.recommenders[app].forget(user, item=item, wish=wish))
-
     def erase_profile(self, app: str, user: str, who: str) -> None:
         self._maybe_fail()
-        self.forgotten.append((app, user, None, None))
+        self.forgotten.append((app, user))
 
     def metrics(self) -> bytes:
         return b"# HELP switchboard_waiting Texts that wait for the model.\n"

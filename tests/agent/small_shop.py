@@ -12,7 +12,6 @@ import numpy as np
 
 from agent.catalogue import Catalogue
 from agent.database import DataFile
-from agent.events import EventBook
 from agent.items import texts_of
 from agent.model.items import ItemSpace
 from agent.model.taste import TasteModel
@@ -66,7 +65,7 @@ def recommender(file: DataFile, items: list[Item] | None = None, **options: Any)
     index = ItemIndex(DIMENSION, "words", **options.pop("index", {}))
     index.sync(texts_of(catalogue.items), encode)
     model = TasteModel.untrained(ItemSpace(index.ids, index.vectors))
-    return Recommender(APP, catalogue, index, model, EventBook(file), read, **options)
+    return Recommender(APP, catalogue, index, model, file, read, **options)
 
 
 def event(item: str, kind: EventKind, second: int = 0, user: str = "ann", value: float | None = None) -> Event:
