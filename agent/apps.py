@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.catalogue import FOLDER, Catalogue
+from agent.catalogue import FOLDER, Catalogue, load_catalogue
 from agent.config import Settings
+from agent.database import DataFile
 from agent.dialogue.actions import load_actions
 from agent.dialogue.dialogue import Dialogue
 from agent.domain import Domain, discover
@@ -20,6 +21,10 @@ from agent.errors import UnknownAppError
 from agent.items import texts_of
 from agent.model.backbone import Backbone
 from agent.model.frozen import FrozenEncoder
+from agent.model.items import ItemSpace
+from agent.model.taste import TasteModel
+from agent.recommend import Recommender
+from agent.types import Prediction
 from index.items import ItemIndex
 from index.knowledge import CANDIDATES, Encode, Hit, IndexDamagedError, KnowledgeIndex
 
@@ -102,6 +107,30 @@ def open_items(
     if index.sync(texts, encode):  # nothing is left to embed, but items may have gone
         index.save(folder)
     return index
+
+
+def open_recommender(
+    domain: Domain,
+    settings: Settings,
+    backbone: Backbone,
+    file: DataFile,
+    predict: Callable[[str, Sequence[str]], list[Prediction]],
+    before: Recommender | None = None,
+    progress: Advance | None = None,
+) -> Recommender | None:
+    """What recommends the app's items; None if it has none. ``before`` is the one over its items as they were, whose
+    model goes on. Raises DomainError if its catalogue has mistakes."""
+    catalogue = load_catalogue(domain.name, domain.folder, settings.data)
+    if catalogue is None:
+        return None
+    index = open_items(domain.name, catalogue, settings.data, backbone, progress)
+    space = ItemSpace(index.ids, index.vectors)
+    model = before.model.over(space) if before else TasteModel.untrained(space)
+
+    def read(text: str) -> Prediction:
+        return predict(domain.name, [text])[0]
+
+    return Recommender(domain.name, catalogue, index, model, file, read, settings.explore / 100)
 
 
 def _encoder(backbone: Backbone, data: Path) -> Encode:

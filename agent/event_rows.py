@@ -58,6 +58,11 @@ def event_of(cells: Mapping[str, object], app: str, user: str = "") -> Event:
     return Event(_id(told, "id") if told else derived, app, user, item, kind, at, value, position, shown)
 
 
+def named_user(name: str) -> str:
+    """The client's id of a user whom a program names, in a request with an API key or in an import."""
+    return f"user:{name}"
+
+
 def _id(value: object, name: str) -> str:
     """A number that stands for a name, as in many logs, becomes its text."""
     if isinstance(value, bool) or not isinstance(value, str | int | None):

@@ -13,14 +13,13 @@ from itertools import groupby
 from typing import Any
 
 from agent.database import DataFile, now
+from agent.model.history import LIKED
 from agent.types import Event
 
 MOST_READ = 2000
 """Events of one user that are read, the latest; whoever has more is known by these."""
 BATCH = 1000
 """Users whose events are read at a time."""
-GOOD_MARK, BAD_MARK = 4.0, 2.0
-"""From this mark on an item counts as liked; up to that one as disliked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class EventBook:
         rows = self._file.read(
             "SELECT item, count(DISTINCT client_id) AS n FROM events WHERE app = ? "
             "AND (kind IN ('like', 'buy') OR (kind = 'rate' AND value >= ?)) GROUP BY item",
-            [app, GOOD_MARK],
+            [app, LIKED],
         )
         return {row["item"]: row["n"] for row in rows}
 

@@ -47,11 +47,6 @@ def client_of(request: Any) -> Client:
     return client
 
 
-def named_user(name: str) -> str:
-    """The client's id of a user whom a program names, in a request with an API key or in an import."""
-    return f"user:{name}"
-
-
 class Identities:
     """Tells clients apart and issues cookies."""
 

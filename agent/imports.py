@@ -16,9 +16,8 @@ from agent.apps import Advance, open_items
 from agent.catalogue import Catalogue, imported_file
 from agent.database import DataFile
 from agent.errors import BadInputError
-from agent.event_rows import COLUMNS, event_of
+from agent.event_rows import COLUMNS, event_of, named_user
 from agent.events import EventBook
-from agent.identity import named_user
 from agent.items import read_items
 from agent.model.backbone import Backbone
 from agent.model.storage import replace_file

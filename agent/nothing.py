@@ -11,7 +11,9 @@ from agent.catalogue import Catalogue, Filters, Mask, Numbers
 from agent.reasons import card_of
 from agent.types import Card
 
-NAMES = {
+_FIRST = ("avoid", "unseen", "undisliked", "price_most", "price_least", "age", "in_stock", "only")
+"""The filters in the order in which they are blamed: the user's standing wishes before what they asked for now."""
+_NAMES = {
     "price_most": "the price",
     "price_least": "the price",
     "age": "the age",
@@ -23,13 +25,16 @@ NAMES = {
 
 def nothing_fits(catalogue: Catalogue, masks: Mapping[str, Mask], asked: Filters) -> tuple[str, Card | None]:
     """Why no item passes all of ``masks`` (by the filters' names), and the closest, if one can be offered."""
-    for name in masks:
+    least, most = asked.price_least, asked.price_most
+    if least is not None and most is not None and least > most:
+        return f"Nothing can cost {money(least)} or more and {money(most)} or less.", None
+    for name in sorted(masks, key=lambda name: _FIRST.index(name.partition(":")[0])):
         others = np.ones(len(catalogue), np.bool_)
         for other, mask in masks.items():
             others &= mask | (other == name)
         if others.any():
             return _because_of(name, catalogue, others, asked)
-    names = dict.fromkeys(NAMES.get(name) or f"“{name.partition(':')[2]}”" for name in masks)
+    names = dict.fromkeys(_NAMES.get(name) or f"“{name.partition(':')[2]}”" for name in masks)
     return f"Nothing fits all of this at once: {', '.join(names)}. Leave one of them out.", None
 
 
@@ -65,9 +70,9 @@ def _least(catalogue: Catalogue, others: Mask, figures: Numbers, wanted: str) ->
         return f"Nothing that fits otherwise {wanted}, as far as is known.", None
     row = int(np.nanargmin(known))
     item = catalogue.items[row]
-    price, age = item.price, item.attributes.get("age")
-    figure = f"from age {age:g} on" if figures is catalogue.ages else f"at {money(price)}"
-    return f"Nothing {wanted}; the closest is “{item.title}” {figure}.", card_of(item)
+    figure = f"from age {figures[row]:g} on" if figures is catalogue.ages else f"at {money(item.price)}"
+    nothing = "Nothing" if others.all() else "Nothing that fits otherwise"
+    return f"{nothing} {wanted}; the closest is “{item.title}” {figure}.", card_of(item)
 
 
 def _card(catalogue: Catalogue, others: Mask) -> Card:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.catalogue import Catalogue, values_of
-from agent.events import BAD_MARK, GOOD_MARK, Wish
+from agent.events import Wish
+from agent.model.history import disliked, liked
 from agent.types import Event
 
 MOST_TRAITS = 5
@@ -76,30 +77,31 @@ def is_opinion(event: Event) -> bool:
 
 
 def _side(event: Event) -> str:
-    if event.kind == "rate":
-        assert event.value is not None
-        return "liked" if event.value >= GOOD_MARK else "disliked" if event.value <= BAD_MARK else ""
-    return {"like": "liked", "buy": "liked", "dislike": "disliked"}.get(event.kind, "looked")
+    if liked(event):
+        return "liked"
+    if disliked(event):
+        return "disliked"
+    return "" if is_opinion(event) else "looked"
 
 
 def profile_of(history: Sequence[Event], events: int, wishes: Sequence[Wish], catalogue: Catalogue) -> Profile:
     """``history`` holds the latest of the user's ``events``, the oldest of them first."""
-    liked, disliked, looked = opinions(history, catalogue)
+    pro, contra, looked = opinions(history, catalogue)
     return Profile(
         events,
-        tuple(liked[:MOST_LISTED]),
-        tuple(disliked[:MOST_LISTED]),
+        tuple(pro[:MOST_LISTED]),
+        tuple(contra[:MOST_LISTED]),
         tuple(looked[:MOST_LISTED]),
-        _traits([opinion.item for opinion in liked], catalogue),
+        _traits([opinion.item for opinion in pro], catalogue),
         tuple(wishes),
     )
 
 
-def _traits(liked: Sequence[str], catalogue: Catalogue) -> tuple[Trait, ...]:
-    counts = Counter(value for item in liked for value in set(values_of(catalogue.items[catalogue.row[item]])))
+def _traits(items: Sequence[str], catalogue: Catalogue) -> tuple[Trait, ...]:
+    counts = Counter(value for item in items for value in set(values_of(catalogue.items[catalogue.row[item]])))
     often = [
-        Trait(value, count, len(liked))
+        Trait(value, count, len(items))
         for value, count in counts.items()
-        if count >= LEAST_LIKED and count / len(liked) >= LEAST_LIFT * catalogue.share(value)
+        if count >= LEAST_LIKED and count / len(items) >= LEAST_LIFT * catalogue.share(value)
     ]
     return tuple(sorted(often, key=lambda trait: (-trait.liked, trait.value))[:MOST_TRAITS])

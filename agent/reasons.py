@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agent.catalogue import Catalogue, values_of
-from agent.events import BAD_MARK, GOOD_MARK
+from agent.model.history import disliked, liked
 from agent.model.taste import Reason
 from agent.types import Card, Event, Item
 
@@ -58,7 +58,7 @@ def _of_event(event: Event, catalogue: Catalogue) -> str:
             return f"Unlike “{title}”, which was not for you"
         case "rate":
             assert event.value is not None
-            near = "Unlike" if event.value <= BAD_MARK else "Close to" if event.value >= GOOD_MARK else "Goes with"
+            near = "Unlike" if disliked(event) else "Close to" if liked(event) else "Goes with"
             return f"{near} “{title}”, to which you gave {event.value:g}"
         case _:
             return f"Close to “{title}”, which you looked at"

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.catalogue import Catalogue, Filters, Mask, Numbers
+from agent.database import DataFile
 from agent.errors import BadInputError
 from agent.event_rows import event_of
 from agent.events import EventBook
+from agent.holds import HoldBook
 from agent.model.taste import Scored, TasteModel
 from agent.nothing import nothing_fits
 from agent.profile import Profile, is_opinion, opinions, profile_of
@@ -32,8 +34,9 @@ CANDIDATES = 5
 """How many times as many as are asked for are ranked before those that differ are picked."""
 DIVERSITY = 0.2
 """The dial of maximal marginal relevance: 0 takes the best alone, 1 those that differ most."""
-WANTED, LESS = 0.5, -0.5
-"""What an item's score gains with each wanted attribute, and with one that is wanted less, in standard deviations."""
+WANTED, LESS = 1.0, -2.0
+"""What an item's score gains with each wanted attribute, and with one that is wanted less, in standard deviations; the
+word alone, read by a model, pulls towards it in both cases."""
 POPULARITY_SECONDS = 60.0
 """How old the counts of popularity may be."""
 NEAR = 500
@@ -78,7 +81,7 @@ class Recommender:
         catalogue: Catalogue,
         index: ItemIndex,
         model: TasteModel,
-        book: EventBook,
+        file: DataFile,
         read: Read,
         explore: float = 0.0,
     ) -> None:
@@ -88,7 +91,8 @@ class Recommender:
         self.catalogue = catalogue
         self.index = index
         self.model = model
-        self.book = book
+        self.book = EventBook(file)
+        self._holds = HoldBook(file)
         self._read = read
         self._explore = explore
         self._popular: tuple[float, Numbers] | None = None
@@ -146,8 +150,9 @@ class Recommender:
     def forget(self, user: str, *, item: str | None = None, wish: str | None = None) -> bool:
         """Forget what the user did with one item, or take back one wish; False if there is nothing of the kind.
 
-        All there is of a user is erased by ``agent.privacy``, which reaches the backups.
+        All there is of a user is erased by ``agent.privacy``, which reaches the backups. Raises HeldError.
         """
+        self._holds.require_free(user)
         forgotten = 0 if item is None else self.book.forget(self.app, user, item)
         taken_back = wish is not None and self.book.take_back(self.app, user, wish)
         return forgotten > 0 or taken_back

@@ -10,8 +10,8 @@ from agent import recommend_schema as schema
 from agent.catalogue import Filters
 from agent.database import now
 from agent.errors import BadInputError, UnknownAppError
-from agent.event_rows import MOST_ID
-from agent.identity import client_of, named_user
+from agent.event_rows import MOST_ID, named_user
+from agent.identity import client_of
 from agent.problems import NotAllowedError, of_status
 from agent.recommend import DIVERSITY, MOST_K, K
 from agent.recommend_schema import EventsIn
@@ -42,7 +42,7 @@ def add_recommendations(router: APIRouter, agent: Service) -> None:
         name = app or next(iter(agent.recommenders), None)
         if name is None or name not in agent.recommenders:
             having = ", ".join(sorted(agent.recommenders)) or "none"
-            raise BadInputError("no_items", f"{name or 'No app'} has a catalogue. Apps with items: {having}.")
+            raise BadInputError("no_items", f"App '{name or ''}' has no items. Apps that have: {having}.")
         return name, agent.recommenders[name]
 
     def whose(request: Request, user: str | None) -> str:
@@ -158,9 +158,9 @@ def add_recommendations(router: APIRouter, agent: Service) -> None:
         wish: Annotated[str | None, Query(max_length=MOST_ID, description="Only this wish, by its `value`.")] = None,
     ) -> None:
         """Without `item` and `wish` all of it, in the database and in its backups. The conversations stay."""
-        name, _ = of_app(app)
+        name, recommender = of_app(app)
         owner = whose(request, user)
         if item is None and wish is None:
             agent.erase_profile(name, owner, client_of(request).id)
         else:
-            agent.forget(name, owner, item=item, wish=wish)
+            recommender.forget(owner, item=item, wish=wish)

@@ -21,8 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from agent.alerts import AlertBook
-from agent.apps import PASSAGES, App, build_app, load_domains, open_index, open_items, reranked
-from agent.catalogue import load_catalogue
+from agent.apps import PASSAGES, App, build_app, load_domains, open_index, open_recommender, reranked
 from agent.config import Settings
 from agent.customers import Subject
 from agent.desk import ReviewDesk
@@ -30,7 +29,6 @@ from agent.dialogue.router import HELD
 from agent.dialogue.tracker import Tracker
 from agent.domain import Domain
 from agent.errors import BadInputError, ModelError, UnknownAppError
-from agent.events import EventBook
 from agent.generator import Generator, Show
 from agent.inbox import Inbox, tracker_of
 from agent.learning.quick import QuickReport
@@ -38,7 +36,6 @@ from agent.learning.registry import ModelRegistry
 from agent.metrics import Meter
 from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine, Model
-from agent.model.items import ItemSpace
 from agent.model.lessons import Lessons
 from agent.model.serving import open_version
 from agent.model.storage import load_taste
@@ -183,27 +180,15 @@ class Agent:
 
         Raises DomainError if its catalogue has mistakes; the one before then goes on.
         """
-        catalogue = load_catalogue(app, self._app(app).domain.folder, self.settings.data)
-        if catalogue is None:
-            self.recommenders.pop(app, None)
-            return
-        with Bar(f"items {app}", "items") as bar:
-            index = open_items(app, catalogue, self.settings.data, self.backbone, bar.update)
-        space = ItemSpace(index.ids, index.vectors)
         before = self.recommenders.get(app)
-        model = before.model.over(space) if before else TasteModel.untrained(space)
-        self.recommenders[app] = Recommender(
-            app,
-            catalogue,
-            index,
-            model,
-            EventBook(self.store.file),
-            partial(self._read, app),
-            self.settings.explore / 100,
-        )
-
-    def _read(self, app: str, text: str) -> Prediction:
-        return self.predict(app, [text])[0]
+        with Bar(f"items {app}", "items") as bar:
+            now = open_recommender(
+                self._app(app).domain, self.settings, self.backbone, self.store.file, self.predict, before, bar.update
+            )
+        if now is None:
+            self.recommenders.pop(app, None)
+        else:
+            self.recommenders[app] = now
 
     def _serve(self, app: str) -> None:
         """Serve the champion at once; lessons follow as soon as whoever follows the reviews has looked."""
@@ -439,11 +424,6 @@ class Agent:
     def erase_client(self, client_id: str) -> None:
         """Remove all that is kept of a client for good. Raises HeldError, LockedError as above."""
         self.privacy.erase(Subject("client", client_id), client_id)
-
-    def forget(self, app: str, user: str, *, item: str | None = None, wish: str | None = None) -> bool:
-        """Forget what a user did with one item, or a wish; False if nothing is known of it. Raises HeldError."""
-        self.privacy.holds.require_free(user)
-        return self.recommenders[app].forget(user, item=item, wish=wish)
 
     def erase_profile(self, app: str, user: str, who: str) -> None:
         """Remove all that a user did with the app's items, and their wishes, for good. Raises HeldError."""

@@ -55,8 +55,8 @@ def read_rows(path: Path) -> Iterator[Row | Reject]:
 def renamed(
     cells: Mapping[str, object], asked: Mapping[str, str], others: Mapping[str, tuple[str, ...]]
 ) -> dict[str, object]:
-    """The cells under our names: first those of ``asked`` (ours -> theirs), then those whose names are ours already (the
-    keys of ``others``), then those with another name that ``others`` gives for ours. What is left keeps its name."""
+    """The cells under our names: those of ``asked`` (ours -> theirs), then those whose names are ours already (the
+    keys of ``others``), then those with another name that it gives for ours. What is left keeps its name."""
     ours = {theirs: name for name, theirs in asked.items() if theirs in cells}
     same = {name: name for name in others}
     for known in (same, {other: name for name, names in others.items() for other in names}):

@@ -93,7 +93,7 @@ def import_movielens(
     config: Config = None,
 ) -> None:
     """Import films and ratings in a layout of MovieLens; the films then stand in the place of the app's own items."""
-    from agent.identity import named_user
+    from agent.event_rows import named_user
     from agent.imports import Imported
     from agent.learning.movielens import read_movielens
 

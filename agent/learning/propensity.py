@@ -1,13 +1,13 @@
 """How much the place in a row decides whether an item is noticed, and what an event counts for after that.
 
-Whoever is shown a row looks at its top first, so a choice further down says more, and an item that was not noticed was
-not turned down. Pure functions over rows that were shown and places that were chosen; no model, no database.
+Whoever is shown a row looks at its top first, so that a choice further down says more. Pure functions over rows that
+were shown and places that were chosen; no model, no database.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,15 +53,3 @@ def event_weights(events: Sequence[Event], noticed: Sequence[float], clip: float
             likely = noticed[min(event.position, len(noticed)) - 1]
             weights[n] = min(clip, 1 / likely) if likely > 0 else clip
     return weights
-
-
-def turned_down(events: Iterable[Event]) -> Mapping[str, set[str]]:
-    """By user, the items that stood above a chosen one in its row and were never chosen: noticed, and passed over. What
-    stood below it, or was not shown, is not among them."""
-    passed: dict[str, set[str]] = {}
-    taken: dict[str, set[str]] = {}
-    for event in events:
-        taken.setdefault(event.user, set()).add(event.item)
-        if event.position is not None and event.kind != "dislike":
-            passed.setdefault(event.user, set()).update(event.shown[: event.position - 1])
-    return {user: items - taken[user] for user, items in passed.items()}
