@@ -45,7 +45,7 @@ class Picked:
 
 @dataclass(frozen=True, slots=True)
 class TasteSettings:
-    epochs: int = 16
+    epochs: int = 10
     batch_size: int = 32
     """Stretches of up to LENGTH events, or texts."""
     learning_rate: float = 2e-3
