@@ -37,9 +37,10 @@ from agent.progress import StepProgress
 from tests.bench import data, joint
 
 SETTINGS = TasteSettings(epochs=1) if data.QUICK else TasteSettings()
-SASREC_SETTINGS = dataclasses.replace(SETTINGS, enough=1, left_out=0.0)
-SASREC = (TasteShape(dropout=0.2), TasteShape(dropout=0.4), TasteShape(width=128, dropout=0.2))
-"""Tried of SASRec, as many as were of our own head."""
+SASREC_SETTINGS = dataclasses.replace(SETTINGS, epochs=2 * SETTINGS.epochs, enough=1, left_out=0.0)
+SASREC = (TasteShape(dropout=0.1), TasteShape(dropout=0.2))
+"""Tried of SASRec with twice our epochs: without texts it learns more slowly. More dropout and more width, as were
+tried of our own head too, were worse on the validation cases (0.034 and 0.028 against 0.053, NDCG@10)."""
 BPR = tuple((factors, rate) for factors in (32, 64) for rate in (0.01, 0.05))
 
 
