@@ -154,7 +154,8 @@ def train_model(
     train_set, held_out = dataset.split()
     kept_out = {text_key(e.text) for e in held_out.examples}
     rows = training_rows(train_set, intents, passages_of, [pair for pair in wrong if text_key(pair[0]) not in kept_out])
-    rows += [] if tastes is None else tastes.rows()
+    picks = None if tastes is None else tastes.picks(len(rows))
+    rows += [] if tastes is None else [Row(one.text) for one in tastes.asked]
     rows += [Row(text) for text in unlabelled]
     torch.manual_seed(recipe.settings.seed)
     steps = -(-len(rows) // recipe.settings.batch_size) * recipe.settings.epochs
@@ -168,8 +169,7 @@ def train_model(
         model = with_intents(before, intents, _heads(intents, rows, tastes), steps)
         take_over_intents(model, before, train_set)
     beliefs = _beliefs(rows, targets, len(unlabelled), len(intents))
-    items = None if tastes is None else tastes.space.texts
-    run = TrainingRun(model, TrainingSet(rows, targets, matrix, beliefs, items), recipe.settings)
+    run = TrainingRun(model, TrainingSet(rows, targets, matrix, beliefs, picks), recipe.settings)
     start = None if base is None else base.name
     identity = _identity(dataset, intents, matrix, recipe, backbone, start, wrong, unlabelled, tastes)
     checkpoint = registry.folder / ("checkpoint" if base is None else "checkpoint-continued")

@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.errors import TrainingError
 from agent.learning.taste import Picked
-from agent.learning.train import Row
+from agent.learning.train import Picks
 from agent.model.history import liked
 from agent.model.items import ItemSpace
 from agent.model.multitask import MultiTaskModel
@@ -50,16 +50,11 @@ class TasteData:
         digest.update(repr((list(self.asked), self.noticed)).encode())
         return digest.hexdigest()
 
-    def rows(self) -> list[Row]:
-        """The texts, for training the words' side with the other heads."""
-        return [
-            Row(
-                one.text,
-                items=tuple(self.space.rows(one.items).tolist()),
-                wrong_items=tuple(self.space.rows(one.unwanted).tolist()),
-            )
-            for one in self.asked
-        ]
+    def picks(self, first: int) -> Picks:
+        """For training the words' side with the other heads; ``first`` is the row of the first text."""
+        right = {first + i: tuple(self.space.rows(one.items).tolist()) for i, one in enumerate(self.asked)}
+        wrong = {first + i: tuple(self.space.rows(one.unwanted).tolist()) for i, one in enumerate(self.asked)}
+        return Picks(self.space.texts, right, wrong)
 
     def picked(self, model: MultiTaskModel) -> list[Picked]:
         """The texts as the model reads them. Raises TrainingError if it has no recommendation head."""

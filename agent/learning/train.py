@@ -20,6 +20,9 @@ from agent.model.heads import ClassifierHead, SentimentHead
 from agent.model.multitask import MultiTaskModel
 from agent.model.tokens import plain_numbers
 
+TASTE_DISTILLATION = 3.0
+"""Weight of 1 - cosine between what the recommendation head reads in a text with picked items and the frozen embedding
+of the text."""
 UNIFORM = -1
 """Label of a text that belongs to no class of a head: its target is the uniform distribution
 (outlier exposure, Hendrycks et al. 2019)."""
@@ -45,9 +48,6 @@ class TrainSettings:
     pairs: float = 3.0
     """Weight of finding the right document among all, where it is known."""
     pair_temperature: float = 0.05
-    taste_distillation: float = 3.0
-    """Weight of 1 - cosine between what the recommendation head reads in a text with picked items and the frozen
-    embedding of the text."""
     wrong_pairs: float = 5.0
     """How many documents, or items, one counts as that is wrong, where the right one is looked for."""
     outliers: float = 0.5
@@ -71,10 +71,17 @@ class Row:
     """Rows of the document matrix that answer the text."""
     wrong_documents: tuple[int, ...] = ()
     """Rows that do not answer it, as a person said."""
-    items: tuple[int, ...] = ()
-    """Rows of the item matrix that a person would pick for the text."""
-    wrong_items: tuple[int, ...] = ()
-    """Rows that the text speaks against."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picks:
+    """The items that a person would pick for some of the texts, by the text's row."""
+
+    items: NDArray[np.float32]
+    """Frozen embeddings of all items, (N, D)."""
+    right: Mapping[int, tuple[int, ...]]
+    wrong: Mapping[int, tuple[int, ...]]
+    """Items that the text speaks against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +94,8 @@ class TrainingSet:
     beliefs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """By classifier head, (N, L): the target of rows without a label (``agent.learning.teachers``). Such a row counts
     the less the less its target sums to; zeros are none."""
-    items: NDArray[np.float32] | None = None
-    """Frozen embeddings of the items, (N, D), where there is a recommendation head."""
+    picks: Picks | None = None
+    """What the recommendation head learns from."""
 
 
 class TrainingRun(Run):
@@ -109,7 +116,7 @@ class TrainingRun(Run):
         ]
         self.targets = torch.from_numpy(data.targets)
         self.documents = torch.from_numpy(data.documents).to(self.device)
-        self.items = None if data.items is None else torch.from_numpy(data.items).to(self.device)
+        self.items = None if data.picks is None else torch.from_numpy(data.picks.items).to(self.device)
         adapter = [p for p in model.encoder.parameters() if p.requires_grad]
         groups = [{"params": list(model.heads.parameters()), "lr": settings.head_learning_rate}]
         if adapter:
@@ -173,8 +180,8 @@ class TrainingRun(Run):
             share = torch.tensor([self.shares[i] for i in rows], device=self.device)
             losses["distillation"] = s.distillation * (share * (1 - (outputs.query * target).sum(-1))).mean()
             losses |= self._document_loss(rows, outputs.query)
-        if outputs.taste is not None and self.items is not None:
-            losses |= self._taste_losses(rows, outputs.taste)
+        if outputs.taste is not None and self.items is not None and self.data.picks is not None:
+            losses |= self._taste_losses(rows, outputs.taste, self.items, self.data.picks)
         regulariser = self.model.encoder.regulariser()
         if regulariser is not None:
             losses["orthogonality"] = 0.5 * regulariser
@@ -194,18 +201,16 @@ class TrainingRun(Run):
         known = [(row.documents, row.wrong_documents) for row in (self.data.rows[i] for i in rows)]
         return self._pair_loss("pairs", known, query, self.documents)
 
-    def _taste_losses(self, rows: list[int], taste: Tensor) -> dict[str, Tensor]:
+    def _taste_losses(self, rows: list[int], taste: Tensor, items: Tensor, picks: Picks) -> dict[str, Tensor]:
         """Finding the picked items among all, and staying near the frozen space, in which items lie that nobody
         picked."""
-        assert self.items is not None
-        own = [i for i, row in enumerate(rows) if self.data.rows[row].items]
+        own = [i for i, row in enumerate(rows) if row in picks.right]
         if not own:
             return {}
         target = self.targets[[rows[i] for i in own]].to(self.device)
         away = (1 - (taste[own] * target).sum(-1)).sum() / len(rows)
-        known = [(row.items, row.wrong_items) for row in (self.data.rows[i] for i in rows)]
-        losses = {"taste_distillation": self.settings.taste_distillation * away}
-        return losses | self._pair_loss("taste", known, taste, self.items)
+        known = [(picks.right.get(row, ()), picks.wrong.get(row, ())) for row in rows]
+        return {"taste_distillation": TASTE_DISTILLATION * away} | self._pair_loss("taste", known, taste, items)
 
     def _pair_loss(
         self, name: str, known: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], vectors: Tensor, candidates: Tensor

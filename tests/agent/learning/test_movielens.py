@@ -29,7 +29,14 @@ def test_csv(csv_folder: Path) -> None:
     assert first.attributes == {"genres": ("Drama", "Mystery"), "year": 1998.0}
     assert (second.text, second.attributes) == ("Plain.", {"genres": ()})
     event = found.events[0]
-    assert (event.id, event.app, event.user, event.item, event.kind, event.value) == ("1-7", "films", "1", "7", "rate", 4.5)
+    assert (event.id, event.app, event.user, event.item, event.kind, event.value) == (
+        "1-7",
+        "films",
+        "1",
+        "7",
+        "rate",
+        4.5,
+    )
     assert event.at == "1970-01-01T00:00:00.000000+00:00"
     assert not found.notices
 

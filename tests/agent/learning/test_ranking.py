@@ -43,7 +43,13 @@ def test_users_with_too_few_likes_are_left_out_and_named_if_there_is_nobody_else
 
 
 def test_late_events_are_put_in_order_and_equal_times_keep_the_recorded_one() -> None:
-    mixed = [event("ann", "e", 9), event("ann", "b", 1), event("ann", "a", 1), event("ann", "d", 9), event("ann", "c", 5)]
+    mixed = [
+        event("ann", "e", 9),
+        event("ann", "b", 1),
+        event("ann", "a", 1),
+        event("ann", "d", 9),
+        event("ann", "c", 5),
+    ]
     cut = split(mixed)
     assert cut.items == ("b", "a", "c", "e", "d")
     assert cut.items[cut.test[0].target] == "d"
@@ -51,7 +57,12 @@ def test_late_events_are_put_in_order_and_equal_times_keep_the_recorded_one() ->
 
 
 def test_other_events_are_known_to_the_model_but_never_a_target() -> None:
-    events = [*likes("ann", "abcd"), event("ann", "x", 5, "dislike"), event("ann", "e", 6), event("ann", "f", 7, "view")]
+    events = [
+        *likes("ann", "abcd"),
+        event("ann", "x", 5, "dislike"),
+        event("ann", "e", 6),
+        event("ann", "f", 7, "view"),
+    ]
     cut = split(events)
     assert "x" not in cut.items
     (case,) = cut.test

@@ -77,7 +77,13 @@ def test_what_the_head_reads_in_words_is_left_to_the_adapters_training() -> None
 
 
 def test_a_sequence_names_the_next_like_and_not_what_was_only_seen() -> None:
-    own = [event("a", 1, 0), event("a", 2, 1, "view"), event("a", 3, 2, "dislike"), event("a", 4, 3), event("a", 5, 4, "view")]
+    own = [
+        event("a", 1, 0),
+        event("a", 2, 1, "view"),
+        event("a", 3, 2, "dislike"),
+        event("a", 4, 3),
+        event("a", 5, 4, "view"),
+    ]
     found = _sequence(own, space(), TasteSettings())
     assert found.targets.tolist() == [4, 4, 4, NOTHING, NOTHING]
     assert found.unwanted.tolist() == [3]
