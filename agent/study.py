@@ -32,7 +32,7 @@ from agent.errors import LockedError, SwitchboardError
 from agent.learning.provisional import next_stage, probe_version
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import Recipe, train_version
-from agent.learning.train import Step
+from agent.learning.run import Step
 from agent.lock import FolderLock
 from agent.model.backbone import Backbone
 from agent.model.memory import Memory

@@ -11,6 +11,7 @@ It knows nothing of models: a scorer is a function from cases to scores.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import TrainingError
+from agent.model.history import liked
+from agent.model.items import Matrix, Rows
 from agent.types import Event
 
 FEWEST = 5
 """Liked items that a user must have to be in the protocol."""
-LIKED = 4.0
-"""Mark from which on a rated item counts as liked."""
 HELD_OUT = 5
 """Most validation cases of one user, who keeps at least FEWEST_KNOWN liked items before them."""
 FEWEST_KNOWN = 3
@@ -36,65 +37,88 @@ TAIL = 0.2
 AT_ONCE = 256
 """Cases that are scored together."""
 
-Ranks = NDArray[np.int64]
-Matrix = NDArray[np.float32]
-
-
-def liked(event: Event) -> bool:
-    """Whether an event says that its user liked the item."""
-    return event.kind in {"like", "buy"} or (event.kind == "rate" and (event.value or 0.0) >= LIKED)
-
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Find ``target``, knowing what one user liked before: rows of the item list."""
+    """Find ``target``, knowing what one user did before; both by their rows in the list of items."""
 
     user: str
-    history: NDArray[np.int64]
-    """Oldest first, each item once."""
+    history: Rows
+    """What they had liked, oldest first, each item once."""
     target: int
+    before: int
+    """Events of the user, of any kind, that came before the target's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A history of likes, cut by the protocol. Sequences hold rows of ``items``."""
+    """Histories, cut by the protocol."""
 
     items: tuple[str, ...]
-    """All that the users of the protocol liked."""
-    known: Mapping[str, NDArray[np.int64]]
-    """By user, what validation may be learned from."""
+    """All that are ranked."""
+    events: Mapping[str, tuple[Event, ...]]
+    """By user, all they did, oldest first."""
     validation: tuple[Case, ...]
-    learned: Mapping[str, NDArray[np.int64]]
-    """By user, all but the test case's target: what the test may be learned from."""
     test: tuple[Case, ...]
     tied: int
     """Test cases whose target has the same time as another liked item of the user."""
 
+    def before(self, cases: Iterable[Case]) -> dict[str, tuple[Event, ...]]:
+        """By user, the events before the first of their cases: what may be learned from to be measured on these."""
+        first: dict[str, int] = {}
+        for case in cases:
+            first[case.user] = min(case.before, first.get(case.user, case.before))
+        return {user: self.events[user][:end] for user, end in first.items()}
 
-def split(events: Iterable[Event], like: Callable[[Event], bool] = liked, fewest: int = FEWEST) -> Split:
+    def likes(self, cases: Iterable[Case]) -> list[Rows]:
+        """What the users had liked before the first of their cases, a list of rows each."""
+        first: dict[str, Case] = {}
+        for case in cases:
+            if case.user not in first or case.before < first[case.user].before:
+                first[case.user] = case
+        return [case.history for case in first.values()]
+
+
+def split(events: Iterable[Event], *, items: Sequence[str] | None = None, fewest: int = FEWEST) -> Split:
     """Cut the events of all users, given in the order in which they were recorded.
+
+    ``items`` are those that are ranked, and events of others are passed over; None takes all that a user of the
+    protocol liked.
 
     Raises TrainingError if no user liked ``fewest`` items.
     """
-    by_user: dict[str, dict[str, str]] = defaultdict(dict)
-    for event in sorted(filter(like, events), key=lambda e: e.at):
-        by_user[event.user].setdefault(event.item, event.at)
-    kept = {user: times for user, times in by_user.items() if len(times) >= fewest}
-    if not kept:
+    by_user: dict[str, list[Event]] = defaultdict(list)
+    ranked = None if items is None else set(items)
+    for event in sorted(events, key=lambda event: event.at):
+        if ranked is None or event.item in ranked:
+            by_user[event.user].append(event)
+    likes = {user: _first_likes(own) for user, own in by_user.items()}
+    likes = {user: places for user, places in likes.items() if len(places) >= fewest}
+    if not likes:
         raise TrainingError(f"No user liked {fewest} items or more, so there is nothing to measure a ranking on.")
-    items = tuple(dict.fromkeys(item for times in kept.values() for item in times))
+    kept = {user: tuple(by_user[user]) for user in likes}
+    if items is None:
+        items = tuple(dict.fromkeys(kept[user][place].item for user, places in likes.items() for place in places))
     at = {item: row for row, item in enumerate(items)}
-    known, learned = {}, {}
     validation, test = [], []
     tied = 0
-    for user, times in kept.items():
-        rows, when = np.array([at[item] for item in times]), list(times.values())
-        cut = max(FEWEST_KNOWN, len(rows) - 1 - HELD_OUT)
-        known[user], learned[user] = rows[:cut], rows[:-1]
-        validation += [Case(user, rows[:end], int(rows[end])) for end in range(cut, len(rows) - 1)]
-        test.append(Case(user, rows[:-1], int(rows[-1])))
-        tied += when.count(when[-1]) > 1
-    return Split(items, known, tuple(validation), learned, tuple(test), tied)
+    for user, places in likes.items():
+        own = kept[user]
+        rows = np.array([at[own[place].item] for place in places])
+        cases = [Case(user, rows[:end], int(rows[end]), places[end]) for end in range(len(rows))]
+        validation += cases[max(FEWEST_KNOWN, len(rows) - 1 - HELD_OUT) : -1]
+        test.append(cases[-1])
+        tied += [own[place].at for place in places].count(own[places[-1]].at) > 1
+    return Split(tuple(items), kept, tuple(validation), tuple(test), tied)
+
+
+def _first_likes(events: Sequence[Event]) -> list[int]:
+    """Places of the events that liked an item for the first time."""
+    first: dict[str, int] = {}
+    for place, event in enumerate(events):
+        if liked(event):
+            first.setdefault(event.item, place)
+    return list(first.values())
 
 
 Scorer = Callable[[Sequence[Case]], Matrix]
@@ -105,15 +129,20 @@ Scorer = Callable[[Sequence[Case]], Matrix]
 class Ranking:
     """What a scorer made of C cases."""
 
-    ranks: Ranks
+    ranks: Rows
     """(C,): place of the target, from 1 on."""
-    top: Ranks
+    top: Rows
     """(C, TOP): rows of the items put first."""
 
     @property
     def gains(self) -> NDArray[np.float64]:
-        """(C,): NDCG@TOP of each case. With one right item the ideal gain is 1."""
-        return np.where(self.ranks <= TOP, 1 / np.log2(1 + self.ranks), 0.0)
+        """(C,): NDCG@TOP of each case."""
+        return np.array([gain(int(rank)) for rank in self.ranks])
+
+
+def gain(rank: int) -> float:
+    """NDCG@TOP of a right item in that place, from 1 on. With one right item the ideal gain is 1."""
+    return 1 / math.log2(1 + rank) if rank <= TOP else 0.0
 
 
 def rank_cases(scorer: Scorer, cases: Sequence[Case]) -> Ranking:
@@ -152,10 +181,10 @@ class Figures:
     """Share of the top lists' places that the long tail has."""
 
 
-def figures(ranking: Ranking, cases: Sequence[Case], learned: Mapping[str, NDArray[np.int64]], items: int) -> Figures:
-    """``learned`` is what the popularity is counted in, ``items`` how many there are."""
-    popularity = np.bincount(np.concatenate(list(learned.values())), minlength=items)
-    share = np.maximum(popularity, 1) / len(learned)
+def figures(ranking: Ranking, cases: Sequence[Case], likes: Sequence[Rows], items: int) -> Figures:
+    """``likes`` are the rows that each user liked, in which popularity is counted; ``items`` is how many there are."""
+    popularity = np.bincount(np.concatenate(likes), minlength=items)
+    share = np.maximum(popularity, 1) / len(likes)
     head = np.zeros(items, bool)
     head[np.argsort(-popularity, kind="stable")[: round(TAIL * items)]] = True
     before = float(np.mean([popularity[case.history].mean() for case in cases]))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agent.errors import TrainingError
+from agent.learning.run import Run, Step
 from agent.model.heads import ClassifierHead, SentimentHead
 from agent.model.multitask import MultiTaskModel
 from agent.model.tokens import plain_numbers
@@ -81,25 +82,8 @@ class TrainingSet:
     the less the less its target sums to; zeros are none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    number: int
-    """Steps done so far, this one counted."""
-    total: int
-    epoch: int
-    ends_epoch: bool
-    losses: dict[str, float]
-    rate: float
-    """Learning rate relative to its peak, 0 to 1."""
-    examples: int
-
-
-class TrainingRun:
-    """One run over a model and a training set; its whole state can be taken out and put back.
-
-    Deterministic for a seed on one machine: the order of batches depends on seed and epoch alone,
-    and the generator's state is part of ``state()``.
-    """
+class TrainingRun(Run):
+    """One run over a model and a training set."""
 
     def __init__(self, model: MultiTaskModel, data: TrainingSet, settings: TrainSettings) -> None:
         if not data.rows:
@@ -114,43 +98,32 @@ class TrainingRun:
             settings.feeling_distillation if row.labels and set(row.labels) <= felt and not row.documents else 1.0
             for row in data.rows
         ]
-        self.steps_an_epoch = math.ceil(len(data.rows) / settings.batch_size)
-        self.total = self.steps_an_epoch * settings.epochs
-        self.done = 0
         self.targets = torch.from_numpy(data.targets)
         self.documents = torch.from_numpy(data.documents).to(self.device)
         adapter = [p for p in model.encoder.parameters() if p.requires_grad]
-        self.trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
         groups = [{"params": list(model.heads.parameters()), "lr": settings.head_learning_rate}]
         if adapter:
             groups.append({"params": adapter, "lr": settings.learning_rate})
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
-        torch.manual_seed(settings.seed)
-
-    def _rate(self, step: int) -> float:
-        warm = max(1, round(self.total * self.settings.warmup))
-        if step < warm:
-            return (step + 1) / warm
-        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.total - warm)))
+        super().__init__(
+            {n: p for n, p in model.named_parameters() if p.requires_grad},
+            groups,
+            steps_an_epoch=math.ceil(len(data.rows) / settings.batch_size),
+            epochs=settings.epochs,
+            patience=settings.patience,
+            warmup=settings.warmup,
+            weight_decay=settings.weight_decay,
+            seed=settings.seed,
+        )
 
     def train(self) -> Iterator[Step]:
-        """Yield after every step until all epochs are done; may be left and entered again."""
         while self.done < self.total:
             epoch = self.done // self.steps_an_epoch
             batches = self._batches(epoch)
             for rows in batches[self.done % self.steps_an_epoch :]:
-                losses = self._step(rows)
-                self.done += 1
-                yield Step(
-                    number=self.done,
-                    total=self.total,
-                    epoch=epoch,
-                    ends_epoch=self.done % self.steps_an_epoch == 0,
-                    losses=losses,
-                    rate=self._rate(self.done - 1),
-                    examples=len(rows),
-                )
+                self.model.train()
+                losses = self._descend(self._losses(rows), self.settings.clip)
+                self.model.encoder.after_step(self.done)
+                yield self._stepped(epoch, losses, len(rows))
 
     def _batches(self, epoch: int) -> list[list[int]]:
         """Shuffled rows, sorted by length within pools of 50 batches, in shuffled batches."""
@@ -162,20 +135,6 @@ class TrainingRun:
             pool = sorted(order[start : start + size * 50], key=lambda i: self.lengths[i])
             batches += [pool[i : i + size] for i in range(0, len(pool), size)]
         return [batches[i] for i in rng.permutation(len(batches))]
-
-    def _step(self, rows: list[int]) -> dict[str, float]:
-        self.model.train()
-        losses = self._losses(rows)
-        total = torch.stack(list(losses.values())).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        if not torch.isfinite(total):
-            raise TrainingError(f"The loss is not a finite number at step {self.done}. Lower the learning rate.")
-        nn.utils.clip_grad_norm_(self.trainable.values(), self.settings.clip)
-        self.optimizer.step()
-        self.model.encoder.after_step(self.done)
-        self.schedule.step()
-        return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _losses(self, rows: list[int]) -> dict[str, Tensor]:
         """Each loss is summed over the rows that have its label and divided by the batch size, so that
@@ -242,35 +201,3 @@ class TrainingRun:
     def _in_pairs(self, row: Row) -> bool:
         """Whether a document is known for the text, or one that is wrong and leaves others to be right."""
         return bool(row.documents) or 0 < len(row.wrong_documents) < len(self.documents)
-
-    def state(self) -> dict[str, Tensor]:
-        """All that is needed to go on after this step: weights, optimizer, generator, step number."""
-        tensors = {f"weight/{n}": p.detach() for n, p in self.trainable.items()}
-        names = {id(p): n for n, p in self.trainable.items()}
-        for p, moments in self.optimizer.state.items():
-            for key, value in moments.items():
-                tensors[f"optimizer/{key}/{names[id(p)]}"] = torch.as_tensor(value).detach()
-        tensors["generator"] = torch.get_rng_state()
-        tensors["done"] = torch.tensor(self.done)
-        return {name: tensor.cpu().clone() for name, tensor in tensors.items()}
-
-    @torch.no_grad()
-    def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what ``state`` gave. Raises TrainingError if it came from another run's settings."""
-        for name, p in self.trainable.items():
-            stored = tensors.get(f"weight/{name}")
-            if stored is None or stored.shape != p.shape:
-                raise TrainingError(f"The checkpoint does not fit this model: '{name}'. Train again with --fresh.")
-            p.copy_(stored)
-            moments = {
-                key.split("/", 2)[1]: value.to(p.device) if value.ndim else value
-                for key, value in tensors.items()
-                if key.startswith("optimizer/") and key.split("/", 2)[2] == name
-            }
-            if moments:
-                self.optimizer.state[p] = moments
-        self.done = int(tensors["done"])
-        self.schedule.last_epoch = self.done
-        for group, base in zip(self.optimizer.param_groups, self.schedule.base_lrs, strict=True):
-            group["lr"] = base * self._rate(self.done)
-        torch.set_rng_state(tensors["generator"])

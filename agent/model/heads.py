@@ -118,7 +118,7 @@ class TasteShape:
     """Dimensions of the head's own space of items, W."""
     layers: int = 1
     attention_heads: int = 2
-    dropout: float = 0.4
+    dropout: float = 0.2
 
 
 class RecommendationHead(nn.Module):
@@ -156,6 +156,7 @@ class RecommendationHead(nn.Module):
         )
         self.encoder = nn.TransformerEncoder(layer, shape.layers, nn.LayerNorm(shape.width), enable_nested_tensor=False)
         self.dropout = nn.Dropout(shape.dropout)
+        self.popularity = nn.Parameter(torch.tensor(1.0))
 
     def read(self, states: Tensor, mask: Tensor) -> Tensor:
         """The words of a message in the space of the items' texts. (B, T, D), (B, T) -> (B, D), unit length."""
@@ -167,6 +168,10 @@ class RecommendationHead(nn.Module):
         nothing was. (N, W)."""
         projected: Tensor = self.project(texts)
         return projected + offsets
+
+    def scores(self, tastes: Tensor, table: Tensor, prior: Tensor) -> Tensor:
+        """Of N items for B tastes, (B, N); ``prior`` is the logarithm of one plus the likes of each, (N,)."""
+        return tastes @ table.T + self.popularity * prior
 
     def along(self, history: ItemHistory) -> Tensor:
         """The taste after each event, (B, L, W); what stands behind a user's last event means nothing."""

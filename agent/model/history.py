@@ -60,10 +60,9 @@ class Past:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def without(self, place: int) -> Past:
-        """All but one event; the gap that it leaves is not closed."""
-        keep = np.arange(len(self)) != place
-        return Past(self.rows[keep], self.kinds[keep], self.strengths[keep], self.gaps[keep])
+    def at(self, places: NDArray[np.int64]) -> Past:
+        """Some of the events; the gaps that the others leave are not closed."""
+        return Past(self.rows[places], self.kinds[places], self.strengths[places], self.gaps[places])
 
 
 def known_events(events: Sequence[Event], space: ItemSpace, length: int | None = LENGTH) -> list[Event]:

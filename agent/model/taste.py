@@ -10,6 +10,7 @@ It knows nothing of users' names, of attributes, of files and of training.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ from agent.errors import ModelError
 from agent.model.backbone import mean_pool
 from agent.model.heads import RecommendationHead
 from agent.model.history import Past, history_of, known_events, past_of
-from agent.model.items import ItemSpace, Mask
+from agent.model.items import ItemSpace, Mask, Matrix
 from agent.model.learned import Learned
 from agent.types import Event
 
@@ -80,12 +81,12 @@ class TasteModel:
         """``taste`` may be of other items than those of the space."""
         self.space = space
         self.head = head.eval()
-        self.taste = taste
         self.mix = taste.mix
+        self._origin = taste.learned
         self.learned = taste.learned.over(space)
         with torch.no_grad():
             self._table = head.table(torch.from_numpy(space.texts), torch.from_numpy(self.learned.offsets))  # (N, W)
-        self._prior = np.log1p(self.learned.likes)
+            self._prior = torch.from_numpy(np.log1p(self.learned.likes))  # (N,)
 
     @classmethod
     def untrained(cls, space: ItemSpace) -> TasteModel:
@@ -94,9 +95,15 @@ class TasteModel:
         head = RecommendationHead(space.dimension, mean_pool)
         return cls(space, head, Taste(Learned.nothing(head.shape.width), Mix()))
 
+    def with_mix(self, mix: Mix) -> TasteModel:
+        """The same model with its parts weighed otherwise."""
+        other = copy.copy(self)
+        other.mix = mix
+        return other
+
     def over(self, space: ItemSpace) -> TasteModel:
         """The same model over another catalogue; what it learned of items that both have stays theirs."""
-        return TasteModel(space, self.head, self.taste)
+        return TasteModel(space, self.head, Taste(self._origin, self.mix))
 
     def scores(
         self, history: Sequence[Event] = (), words: Vector | None = None, *, feelings: Mapping[str, float] | None = None
@@ -106,20 +113,31 @@ class TasteModel:
         found: Vector = self.scores_of([past], None if words is None else words[None])[0]
         return found
 
-    def scores_of(self, pasts: Sequence[Past], words: Vector | None = None) -> Vector:
+    def scores_of(self, pasts: Sequence[Past], words: Matrix | None = None) -> Matrix:
         """Of every item for B users, (B, N); ``words`` are (B, D)."""
-        mix = self.mix
-        pulls = self._pulls(pasts)
-        found: Vector = mix.likes * self._prior + mix.links * (pulls @ self.learned.links)
-        # A text is held against the centre of all: what every item of the catalogue says, speaks for none of them.
-        liked = pulls @ self.space.texts - pulls.sum(1, keepdims=True) * self.space.centre  # (B, D)
-        wanted = mix.texts * liked + (0.0 if words is None else mix.words * words)
-        found += wanted @ self.space.texts.T
-        if mix.head:
-            found += mix.head * self._by_head(pasts, words)
+        parts = self.parts_of(pasts, words, head=self.mix.head > 0)
+        found = np.zeros((len(pasts), len(self.space)), np.float32)
+        for name, part in parts.items():
+            found += np.float32(getattr(self.mix, name)) * part
         return found
 
-    def _pulls(self, pasts: Sequence[Past]) -> Vector:
+    def parts_of(self, pasts: Sequence[Past], words: Matrix | None = None, *, head: bool = True) -> dict[str, Matrix]:
+        """What each weight of the mix is multiplied with, by its name: (B, N), or (N,) if it is the same for all."""
+        space, pulls = self.space, self._pulls(pasts)
+        # A text is held against the centre of all: what every item of the catalogue says, speaks for none of them.
+        liked = pulls @ space.texts - pulls.sum(1, keepdims=True) * space.centre  # (B, D)
+        parts: dict[str, Matrix] = {
+            "likes": self._prior.numpy(),
+            "texts": liked @ space.texts.T,
+            "links": np.asarray(pulls @ self.learned.links, np.float32),
+        }
+        if words is not None:
+            parts["words"] = words @ space.texts.T
+        if head:
+            parts["head"] = self._by_head(pasts, words)
+        return parts
+
+    def _pulls(self, pasts: Sequence[Past]) -> Matrix:
         """(B, N): how much each user's events speak for their own items, the latest of an item's events counting."""
         pulls = np.zeros((len(pasts), len(self.space)), np.float32)
         for pull, past in zip(pulls, pasts, strict=True):
@@ -127,7 +145,7 @@ class TasteModel:
         return pulls
 
     @torch.inference_mode()
-    def _by_head(self, pasts: Sequence[Past], words: Vector | None) -> Vector:
+    def _by_head(self, pasts: Sequence[Past], words: Matrix | None) -> Matrix:
         """(B, N); zeros for a user without events and words."""
         found = np.zeros((len(pasts), len(self.space)), np.float32)
         with_events = [i for i, past in enumerate(pasts) if len(past)]
@@ -136,7 +154,7 @@ class TasteModel:
             if rows:
                 history = history_of([pasts[i] for i in rows], self._table) if rows is with_events else None
                 said = None if words is None else torch.from_numpy(words[rows])
-                found[rows] = (self.head(history, said) @ self._table.T).numpy()
+                found[rows] = self.head.scores(self.head(history, said), self._table, self._prior).numpy()
         return found
 
     def rank(
@@ -206,7 +224,8 @@ class TasteModel:
         row = self._row(item)
         events = known_events(history, self.space)
         past = past_of(events, self.space, feelings)
-        pasts = [past, *(past.without(place) for place in range(len(past)))]
+        places = np.arange(len(past))
+        pasts = [past, *(past.at(places[places != left_out]) for left_out in places)]
         said = None if words is None else np.repeat(words[None], len(pasts), 0)
         scores = self.scores_of(pasts, said)[:, row]
         reasons = [Reason(event, float(scores[0] - s)) for event, s in zip(events, scores[1:], strict=True)]

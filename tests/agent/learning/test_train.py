@@ -9,7 +9,8 @@ import torch
 
 from agent.errors import TrainingError
 from agent.learning.fit import fit, is_finished, remove_checkpoint
-from agent.learning.train import UNIFORM, Row, Step, TrainingRun, TrainingSet, TrainSettings
+from agent.learning.run import Step
+from agent.learning.train import UNIFORM, Row, TrainingRun, TrainingSet, TrainSettings
 from agent.model.adapters import AdapterConfig, Method
 from agent.model.backbone import Backbone
 from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
