@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -178,15 +179,30 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option(help="Where to write the HTML report. [default: beside the version]")
     ] = None,
+    recommendation: Annotated[
+        bool,
+        typer.Option(
+            "--recommendation", help="Measure recommendations instead: a model of its own is trained beside baselines."
+        ),
+    ] = False,
     as_json: AsJson = False,
     data: Data = None,
     config: Config = None,
 ) -> None:
     """Measure a model on the app's test split: a table, an HTML report with plots, and JSON."""
     from agent.learning.report import print_report, write_html
-    from agent.teach import evaluate_app
+    from agent.teach import evaluate_app, evaluate_taste
 
     settings = settings_of(config, data=data)
+    if recommendation:
+        from agent.learning.ranking_report import print_ranking
+
+        found = evaluate_taste(settings, name)
+        if as_json:
+            print(json.dumps(asdict(found)))
+        else:
+            print_ranking(found, out, app=name)
+        return
     report, folder = evaluate_app(settings, name, version)
     folder.mkdir(parents=True, exist_ok=True)
     page = html or folder / "report.html"

@@ -38,7 +38,7 @@ def ease(likes: Sequence[Rows], items: int, ridge: float) -> Callable[[float], S
     together = _together(likes, items)
     together[np.diag_indices(items)] += ridge
     inverse = np.linalg.inv(together)
-    links = inverse / -np.diag(inverse)
+    links = (inverse / -np.diag(inverse)).astype(np.float32)
     np.fill_diagonal(links, 0)
     return _by_links(links)
 
@@ -114,9 +114,10 @@ def _together(likes: Sequence[Rows], items: int) -> Matrix:
 
 def _cosines(likes: Sequence[Rows], items: int) -> Matrix:
     found = _together(likes, items)
-    length = np.sqrt(np.maximum(np.diag(found), 1))
+    length = np.sqrt(np.maximum(np.diag(found), 1)).astype(np.float32)
     np.fill_diagonal(found, 0)
-    return found / length / length[:, None]
+    cosines: Matrix = found / length / length[:, None]
+    return cosines
 
 
 def _by_links(links: Matrix) -> Callable[[float], Scorer]:

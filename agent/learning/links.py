@@ -9,6 +9,7 @@ explains away what is merely popular (Choi et al. 2021, "Session-aware linear it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def _near(likes: Sequence[Rows], counts: NDArray[np.int64]) -> csr_matrix:
 def _pairs(likes: Sequence[Rows], items: int, window: int, nearness: float) -> csr_matrix:
     """(M, M): how often an item was liked before another, weighted by how near."""
     first, second = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    weights: list[NDArray[np.float64]] = [np.empty(0)]
+    weights: list[NDArray[np.floating[Any]]] = [np.empty(0)]
     for rows in likes:
         for apart in range(1, min(window, len(rows) - 1) + 1):
             first.append(rows[:-apart])
@@ -81,7 +82,7 @@ def _fitted(likes: Sequence[Rows], counts: NDArray[np.int64]) -> csr_matrix:
 def _around(likes: Sequence[Rows], items: int, *, backwards: bool) -> csr_matrix:
     """(S, M): for every place between two likes of a user, what was liked before or after it."""
     steps, found = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    weights: list[NDArray[np.float64]] = [np.empty(0)]
+    weights: list[NDArray[np.floating[Any]]] = [np.empty(0)]
     step = 0
     fading = FADING ** np.arange(REACH)
     for rows in likes:

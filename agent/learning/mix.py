@@ -11,16 +11,18 @@ import numpy as np
 from agent.learning.ranking import gain
 from agent.model.history import Past
 from agent.model.items import Matrix, Rows
-from agent.model.taste import Mix, TasteModel
+from agent.model.taste import PARTS, Mix, TasteModel
 
 RECENCIES = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 WEIGHTS: Mapping[str, tuple[float, ...]] = {
-    "links": (0.0, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0),
-    "head": (0.0, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0),
+    "links": (0.0, 0.02, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5, 1.0),
+    "head": (0.0, 0.02, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5, 1.0),
     "likes": (1e-3, 0.01, 0.03, 0.1),
 }
 """What is tried of each, beside texts of 1."""
 WORDS = (1.0, 2.0, 3.0, 5.0, 8.0)
+BY_RECENCY = ("texts", "links")
+"""Parts that the recency changes."""
 ROUNDS = 2
 MOST_SCORES = 20_000_000
 """Scores of one part that are held in memory at once: of more cases the first are read."""
@@ -42,7 +44,8 @@ class Known:
 def figure_of(model: TasteModel, cases: Sequence[Known]) -> float:
     """Mean NDCG of the best right item of each case, without words."""
     cases = _fitting(model, cases)
-    parts = model.parts_of([case.past for case in cases], head=model.mix.head > 0)
+    names = [name for name in PARTS if getattr(model.mix, name)]
+    parts = model.parts_of([case.past for case in cases], names=names)
     return _figure(model.mix, parts, cases)
 
 
@@ -57,10 +60,10 @@ def choose_mix(model: TasteModel, cases: Sequence[Known]) -> Mix:
         found = {}
         for recency in RECENCIES:
             mix = dataclasses.replace(best, recency=recency)
-            others = model.with_mix(mix).parts_of(pasts, head=False)
+            others = model.with_mix(mix).parts_of(pasts, names=BY_RECENCY)
             found[mix] = _figure(mix, parts | others, cases)
         best = max(found, key=lambda mix: found[mix])
-        parts |= model.with_mix(best).parts_of(pasts, head=False)
+        parts |= model.with_mix(best).parts_of(pasts, names=BY_RECENCY)
     return best
 
 

@@ -48,7 +48,7 @@ def read_movielens(folder: Path, app: str) -> MovieLens:
     else:
         raise BadInputError(
             "no_movielens",
-            f"{folder} holds no MovieLens data. Either ratings.csv and movies.csv, or u.data and u.item.",
+            f"{folder} holds no MovieLens data: neither ratings.csv with movies.csv, nor u.data with u.item.",
         )
     return MovieLens(items, events, notices)
 

@@ -132,7 +132,7 @@ class Ranking:
     ranks: Rows
     """(C,): place of the target, from 1 on."""
     top: Rows
-    """(C, TOP): rows of the items put first."""
+    """(C, TOP): rows of the items put first; fewer columns if there are fewer items."""
 
     @property
     def gains(self) -> NDArray[np.float64]:
@@ -147,7 +147,7 @@ def gain(rank: int) -> float:
 
 def rank_cases(scorer: Scorer, cases: Sequence[Case]) -> Ranking:
     """Rank all items but those of each case's history. Raises ValueError if a score is not a number."""
-    ranks, top = np.empty(len(cases), np.int64), np.empty((len(cases), TOP), np.int64)
+    ranks, top = np.empty(len(cases), np.int64), list[Rows]()
     for start in range(0, len(cases), AT_ONCE):
         chunk = cases[start : start + AT_ONCE]
         scores = np.array(scorer(chunk), np.float32)
@@ -157,8 +157,8 @@ def rank_cases(scorer: Scorer, cases: Sequence[Case]) -> Ranking:
             row = scores[i]
             row[case.history] = -np.inf
             ranks[start + i] = (row >= row[case.target]).sum()
-            top[start + i] = np.argsort(-row, kind="stable")[:TOP]
-    return Ranking(ranks, top)
+            top.append(np.argsort(-row, kind="stable")[:TOP])
+    return Ranking(ranks, np.stack(top))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from agent.learning.taste import Picked, TasteRun, TasteSettings
 from agent.model.heads import RecommendationHead
 from agent.model.history import known_events, liked, past_of
 from agent.model.items import ItemSpace, Rows
+from agent.model.learned import Learned
 from agent.model.taste import Mix, Taste, TasteModel
 from agent.types import Event
 
@@ -44,60 +45,97 @@ class Chosen:
     """NDCG on the validation cases, of the ``head`` alone and of the ``mix``; empty if there were too few."""
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where a run is kept, so that it goes on after Ctrl-C or a kill, and who is told of its steps: as for
+    ``agent.learning.fit``."""
+
+    checkpoint: Path | None = None
+    identity: str = ""
+    progress: Progress | None = None
+
+    def at(self, stage: str) -> Keeping:
+        """The same for one of two runs."""
+        return self if self.checkpoint is None else dataclasses.replace(self, checkpoint=self.checkpoint / stage)
+
+
 def learn_taste(
     head: RecommendationHead,
     space: ItemSpace,
     events: Mapping[str, Sequence[Event]],
     picked: Sequence[Picked] = (),
     settings: TasteSettings | None = None,
-    *,
-    checkpoint: Path | None = None,
-    identity: str = "",
-    progress: Progress | None = None,
+    keeping: Keeping | None = None,
 ) -> tuple[Taste, Chosen]:
     """Train ``head`` in place; what is learned beside it is returned.
 
     ``events`` by user, each in the order in which they were recorded; those of items that the space lacks are passed
-    over. ``checkpoint`` and ``identity`` as for ``agent.learning.fit``; it stays until ``forget``.
-
-    Raises TrainingError if there is nothing to learn from.
+    over. What was kept of the run stays until ``forget``. Raises TrainingError if there is nothing to learn from.
     """
-    settings = settings or TasteSettings()
+    settings, keeping = settings or TasteSettings(), keeping or Keeping()
     untrained = copy.deepcopy(head.state_dict())
-    places = _places(checkpoint)
-    chosen = _choose(head, space, events, picked, settings, places[0], identity, progress)
+    chosen = _choose(head, space, events, picked, settings, keeping)
     head.load_state_dict(untrained)
+    learned = train_head(head, space, events, picked, settings, chosen.epochs, keeping)
+    likes = [space.rows(dict.fromkeys(e.item for e in own if liked(e))) for own in _ordered(events)]
+    return Taste(dataclasses.replace(learned, links=learn_links(likes, len(space))), chosen.mix), chosen
+
+
+def choose_epochs(
+    head: RecommendationHead,
+    space: ItemSpace,
+    cut: Split,
+    picked: Sequence[Picked],
+    settings: TasteSettings,
+    keeping: Keeping,
+) -> tuple[Learned, int, float]:
+    """Train the head on what came before the validation cases: what the items learned, the number of the best epoch,
+    whose weights the head has then, and its NDCG."""
+    run = TasteRun(head, space, cut.before(cut.validation), picked, settings)
+    cases = [known_case(case, cut, space) for case in cut.validation]
+
+    def validate() -> dict[str, float]:
+        return {"head": figure_of(TasteModel(space, head, Taste(run.learned(), HEAD_ALONE)), cases)}
+
+    kept = keeping.at("choice")
+    history = fit(run, validate, checkpoint=kept.checkpoint, identity=kept.identity, progress=kept.progress)
+    epochs = best_epoch(history)
+    return run.learned(), epochs, history[epochs - 1]["head"]
+
+
+def train_head(
+    head: RecommendationHead,
+    space: ItemSpace,
+    events: Mapping[str, Sequence[Event]],
+    picked: Sequence[Picked],
+    settings: TasteSettings,
+    epochs: int,
+    keeping: Keeping,
+) -> Learned:
+    """Train the head for so many of the epochs of ``settings``; what the items learned."""
     run = TasteRun(head, space, events, picked, settings)
-    last = chosen.epochs * run.steps_an_epoch
-    nothing = dict[str, float]
+    last, kept = epochs * run.steps_an_epoch, keeping.at("all")
     fit(
         run,
-        nothing,
-        checkpoint=places[1],
-        identity=identity,
-        progress=progress,
+        dict[str, float],
+        checkpoint=kept.checkpoint,
+        identity=kept.identity,
+        progress=kept.progress,
         is_over=lambda: run.done >= last,
     )
-    likes = [space.rows(dict.fromkeys(e.item for e in own if liked(e))) for own in _ordered(events)]
-    learned = dataclasses.replace(run.learned(), links=learn_links(likes, len(space)))
-    return Taste(learned, chosen.mix), chosen
+    return run.learned()
 
 
 def forget(checkpoint: Path) -> None:
-    """Remove the checkpoints of a run whose taste was saved, or is not to be gone on with."""
-    for folder in _places(checkpoint):
-        if folder is not None:
-            remove_checkpoint(folder)
+    """Remove what was kept of a run whose taste was saved, or that is not to be gone on with."""
+    for stage in ("choice", "all"):
+        remove_checkpoint(checkpoint / stage)
 
 
 def known_case(case: Case, cut: Split, space: ItemSpace) -> Known:
     """A case of the protocol, whose items are those of the space, as the model reads it."""
     past = past_of(known_events(cut.events[case.user][: case.before], space), space)
     return Known(past, case.history, np.array([case.target]))
-
-
-def _places(checkpoint: Path | None) -> tuple[Path | None, Path | None]:
-    return (None, None) if checkpoint is None else (checkpoint / "choice", checkpoint / "all")
 
 
 def _ordered(events: Mapping[str, Sequence[Event]]) -> list[list[Event]]:
@@ -110,9 +148,7 @@ def _choose(
     events: Mapping[str, Sequence[Event]],
     picked: Sequence[Picked],
     settings: TasteSettings,
-    checkpoint: Path | None,
-    identity: str,
-    progress: Progress | None,
+    keeping: Keeping,
 ) -> Chosen:
     try:
         cut = split((event for own in events.values() for event in own), items=space.ids)
@@ -120,23 +156,16 @@ def _choose(
         return Chosen(settings.epochs, UNCHOSEN, {})
     if len(cut.validation) < FEWEST:
         return Chosen(settings.epochs, UNCHOSEN, {})
-    held = picked[::HELD_OUT] if len(picked) >= FEWEST * HELD_OUT else ()
-    kept = [one for one in picked if one not in held] if held else picked
-    run = TasteRun(head, space, cut.before(cut.validation), kept, settings)
-    cases = [known_case(case, cut, space) for case in cut.validation]
-
-    def validate() -> dict[str, float]:
-        return {"head": figure_of(TasteModel(space, head, Taste(run.learned(), HEAD_ALONE)), cases)}
-
-    history = fit(run, validate, checkpoint=checkpoint, identity=identity, progress=progress)
-    learned = dataclasses.replace(run.learned(), links=learn_links(cut.likes(cut.validation), len(space)))
+    enough = len(picked) >= FEWEST * HELD_OUT
+    kept = [one for i, one in enumerate(picked) if not enough or i % HELD_OUT]
+    learned, epochs, alone = choose_epochs(head, space, cut, kept, settings, keeping)
+    learned = dataclasses.replace(learned, links=learn_links(cut.likes(cut.validation), len(space)))
     model = TasteModel(space, head, Taste(learned, UNCHOSEN))
+    cases = [known_case(case, cut, space) for case in cut.validation]
     mix = choose_mix(model, cases)
-    if held:
-        mix = choose_words(model.with_mix(mix), [_asked(one, space) for one in held])
-    epochs = best_epoch(history)
-    figures = {"head": history[epochs - 1]["head"], "mix": figure_of(model.with_mix(mix), cases)}
-    return Chosen(epochs, mix, figures)
+    if enough:
+        mix = choose_words(model.with_mix(mix), [_asked(one, space) for one in picked[::HELD_OUT]])
+    return Chosen(epochs, mix, {"head": alone, "mix": figure_of(model.with_mix(mix), cases)})
 
 
 def _asked(picked: Picked, space: ItemSpace) -> Known:

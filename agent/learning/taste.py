@@ -3,7 +3,7 @@ steps that prints nothing and writes nothing, like ``agent.learning.train``; ``a
 
 At every event the head has to name the next item that the user likes, among all items (a full softmax). An item that
 the user does not like, or that a text speaks against, counts several times among the wrong ones. A like of an item
-that was far down in a row of others counts more, as fewer get to see it (inverse propensity, clipped); what was not
+that was far down in a row of others counts more, as fewer notice it (inverse propensity, clipped); what was not
 looked at is no evidence of anything.
 """
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agent.errors import TrainingError
+from agent.learning.propensity import event_weights
 from agent.learning.run import Run, Step
 from agent.model.heads import RecommendationHead
 from agent.model.history import LENGTH, Past, disliked, history_of, known_events, liked, past_of
@@ -45,7 +46,7 @@ class Picked:
 
 @dataclass(frozen=True, slots=True)
 class TasteSettings:
-    epochs: int = 16
+    epochs: int = 10
     batch_size: int = 32
     """Stretches of up to LENGTH events, or texts."""
     learning_rate: float = 2e-3
@@ -60,10 +61,8 @@ class TasteSettings:
     """Share of the events that are left out of what the head reads, others each time."""
     enough: int = 2
     """Likes from which on an item gets a vector of its own beside that of its text."""
-    seen: float = 0.5
-    """The k-th place of a row is seen with a propensity of k to the power of minus this."""
-    most_weight: float = 4.0
-    """Most that a like counts for the place it was found at."""
+    noticed: tuple[float, ...] = (1.0,)
+    """How likely each place of a row is noticed (see ``agent.learning.propensity``)."""
     seed: int = 0
 
 
@@ -238,12 +237,12 @@ class TasteRun(Run):
 def _sequence(events: Sequence[Event], space: ItemSpace, settings: TasteSettings) -> _Sequence:
     past = past_of(events, space)
     targets = np.full(len(events), NOTHING, np.int64)
-    weights = np.ones(len(events), np.float32)
+    weights = event_weights(events, settings.noticed)[1:]
+    weights = np.append(weights, np.float32(1))  # of what comes after each event
     for place in range(len(events) - 2, -1, -1):
         after = events[place + 1]
         if liked(after):
             targets[place] = past.rows[place + 1]
-            weights[place] = min((after.position or 1) ** settings.seen, settings.most_weight)
         else:
             targets[place], weights[place] = targets[place + 1], weights[place + 1]
     return _Sequence(past, targets, weights, space.rows({event.item for event in events if disliked(event)}))

@@ -45,8 +45,11 @@ class TrainSettings:
     pairs: float = 3.0
     """Weight of finding the right document among all, where it is known."""
     pair_temperature: float = 0.05
+    taste_distillation: float = 3.0
+    """Weight of 1 - cosine between what the recommendation head reads in a text with picked items and the frozen
+    embedding of the text."""
     wrong_pairs: float = 5.0
-    """How many documents one counts as that a person called wrong, where the right one is looked for."""
+    """How many documents, or items, one counts as that is wrong, where the right one is looked for."""
     outliers: float = 0.5
     """Weight of the uniform target for out-of-scope texts."""
     clip: float = 1.0
@@ -68,6 +71,10 @@ class Row:
     """Rows of the document matrix that answer the text."""
     wrong_documents: tuple[int, ...] = ()
     """Rows that do not answer it, as a person said."""
+    items: tuple[int, ...] = ()
+    """Rows of the item matrix that a person would pick for the text."""
+    wrong_items: tuple[int, ...] = ()
+    """Rows that the text speaks against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ class TrainingSet:
     beliefs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """By classifier head, (N, L): the target of rows without a label (``agent.learning.teachers``). Such a row counts
     the less the less its target sums to; zeros are none."""
+    items: NDArray[np.float32] | None = None
+    """Frozen embeddings of the items, (N, D), where there is a recommendation head."""
 
 
 class TrainingRun(Run):
@@ -100,6 +109,7 @@ class TrainingRun(Run):
         ]
         self.targets = torch.from_numpy(data.targets)
         self.documents = torch.from_numpy(data.documents).to(self.device)
+        self.items = None if data.items is None else torch.from_numpy(data.items).to(self.device)
         adapter = [p for p in model.encoder.parameters() if p.requires_grad]
         groups = [{"params": list(model.heads.parameters()), "lr": settings.head_learning_rate}]
         if adapter:
@@ -162,7 +172,9 @@ class TrainingRun(Run):
             target = self.targets[rows].to(self.device)
             share = torch.tensor([self.shares[i] for i in rows], device=self.device)
             losses["distillation"] = s.distillation * (share * (1 - (outputs.query * target).sum(-1))).mean()
-            losses |= self._pair_loss(rows, outputs.query)
+            losses |= self._document_loss(rows, outputs.query)
+        if outputs.taste is not None and self.items is not None:
+            losses |= self._taste_losses(rows, outputs.taste)
         regulariser = self.model.encoder.regulariser()
         if regulariser is not None:
             losses["orthogonality"] = 0.5 * regulariser
@@ -178,26 +190,41 @@ class TrainingRun(Run):
         target[label] += 1 - smoothing
         return target
 
-    def _pair_loss(self, rows: list[int], query: Tensor) -> dict[str, Tensor]:
-        """Minus log of the share of the right documents among all; a wrong one counts several times. Of a text whose
-        right document is not known, all but the wrong ones are right."""
-        known = [(i, self.data.rows[row]) for i, row in enumerate(rows) if self._in_pairs(self.data.rows[row])]
-        if not known or self.settings.pairs == 0:
-            return {}
-        cosines = query[[i for i, _ in known]] @ self.documents.T / self.settings.pair_temperature  # (P, M)
-        right = torch.full_like(cosines, -torch.inf)
-        weight = torch.zeros_like(cosines)
-        for i, (_, row) in enumerate(known):
-            wrong = list(row.wrong_documents)
-            weight[i, wrong] = math.log(self.settings.wrong_pairs)
-            if row.documents:
-                right[i, list(row.documents)] = 0
-            else:
-                right[i] = 0
-                right[i, wrong] = -torch.inf
-        found = torch.logsumexp(cosines + right, 1) - torch.logsumexp(cosines + weight, 1)
-        return {"pairs": -self.settings.pairs * found.sum() / len(rows)}
+    def _document_loss(self, rows: list[int], query: Tensor) -> dict[str, Tensor]:
+        known = [(row.documents, row.wrong_documents) for row in (self.data.rows[i] for i in rows)]
+        return self._pair_loss("pairs", known, query, self.documents)
 
-    def _in_pairs(self, row: Row) -> bool:
-        """Whether a document is known for the text, or one that is wrong and leaves others to be right."""
-        return bool(row.documents) or 0 < len(row.wrong_documents) < len(self.documents)
+    def _taste_losses(self, rows: list[int], taste: Tensor) -> dict[str, Tensor]:
+        """Finding the picked items among all, and staying near the frozen space, in which items lie that nobody
+        picked."""
+        assert self.items is not None
+        own = [i for i, row in enumerate(rows) if self.data.rows[row].items]
+        if not own:
+            return {}
+        target = self.targets[[rows[i] for i in own]].to(self.device)
+        away = (1 - (taste[own] * target).sum(-1)).sum() / len(rows)
+        known = [(row.items, row.wrong_items) for row in (self.data.rows[i] for i in rows)]
+        losses = {"taste_distillation": self.settings.taste_distillation * away}
+        return losses | self._pair_loss("taste", known, taste, self.items)
+
+    def _pair_loss(
+        self, name: str, known: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], vectors: Tensor, candidates: Tensor
+    ) -> dict[str, Tensor]:
+        """Minus log of the share of the right ``candidates`` (M, D) among all, by that name; ``known`` holds the right
+        and the wrong ones of each vector (B, D). A wrong one counts several times. Where no right one is known, all but
+        the wrong ones are right."""
+        own = [i for i, (right, wrong) in enumerate(known) if right or 0 < len(wrong) < len(candidates)]
+        if not own or self.settings.pairs == 0:
+            return {}
+        cosines = vectors[own] @ candidates.T / self.settings.pair_temperature  # (P, M)
+        among = torch.zeros_like(cosines)
+        found = torch.full_like(cosines, -torch.inf)
+        for i, (right, wrong) in enumerate(known[i] for i in own):
+            among[i, list(wrong)] = math.log(self.settings.wrong_pairs)
+            if right:
+                found[i, list(right)] = 0
+            else:
+                found[i] = 0
+                found[i, list(wrong)] = -torch.inf
+        shares = torch.logsumexp(cosines + found, 1) - torch.logsumexp(cosines + among, 1)
+        return {name: -self.settings.pairs * shares.sum() / len(known)}

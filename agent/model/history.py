@@ -18,8 +18,8 @@ LENGTH = 50
 """Events of a user that are read, the latest ones."""
 STRENGTHS: Mapping[EventKind, float] = {"view": 0.2, "click": 0.4, "like": 1.0, "dislike": -1.0, "buy": 1.0}
 """How much an event says that its user likes the item, -1 to 1; of a mark see ``strength``."""
-MIDDLE, SPREAD = 3.0, 2.0
-"""The mark that says nothing, and how far from it the strongest ones are."""
+MIDDLE, SPREAD = 3.0, 1.0
+"""The mark that says nothing, and how far from it those are that say all."""
 LIKED = 4.0
 """Mark from which on a rated item counts as liked."""
 DAY = 86400.0

@@ -11,12 +11,13 @@ It knows nothing of users' names, of attributes, of files and of training.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from agent.errors import ModelError
 from agent.model.backbone import mean_pool
@@ -27,6 +28,8 @@ from agent.model.learned import Learned
 from agent.types import Event
 
 Vector = NDArray[np.float32]
+PARTS = ("likes", "texts", "links", "words", "head")
+"""What a score is the sum of, by the names of the weights in ``Mix``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,34 +118,44 @@ class TasteModel:
 
     def scores_of(self, pasts: Sequence[Past], words: Matrix | None = None) -> Matrix:
         """Of every item for B users, (B, N); ``words`` are (B, D)."""
-        parts = self.parts_of(pasts, words, head=self.mix.head > 0)
+        weights = {name: getattr(self.mix, name) for name in PARTS}
+        parts = self.parts_of(pasts, words, [name for name, weight in weights.items() if weight])
         found = np.zeros((len(pasts), len(self.space)), np.float32)
         for name, part in parts.items():
-            found += np.float32(getattr(self.mix, name)) * part
+            found += np.float32(weights[name]) * part
         return found
 
-    def parts_of(self, pasts: Sequence[Past], words: Matrix | None = None, *, head: bool = True) -> dict[str, Matrix]:
-        """What each weight of the mix is multiplied with, by its name: (B, N), or (N,) if it is the same for all."""
-        space, pulls = self.space, self._pulls(pasts)
-        # A text is held against the centre of all: what every item of the catalogue says, speaks for none of them.
-        liked = pulls @ space.texts - pulls.sum(1, keepdims=True) * space.centre  # (B, D)
-        parts: dict[str, Matrix] = {
-            "likes": self._prior.numpy(),
-            "texts": liked @ space.texts.T,
-            "links": np.asarray(pulls @ self.learned.links, np.float32),
-        }
-        if words is not None:
+    def parts_of(
+        self, pasts: Sequence[Past], words: Matrix | None = None, names: Collection[str] = PARTS
+    ) -> dict[str, Matrix]:
+        """What the weights of the mix with those names are multiplied with: (B, N), or (N,) if it is the same for all;
+        nothing of words where there are none."""
+        space, parts = self.space, dict[str, Matrix]()
+        pulls = self._pulls(pasts)
+        if "likes" in names:
+            parts["likes"] = self._prior.numpy()
+        if "texts" in names:
+            # Held against the centre of all: what every text of the catalogue says, speaks for none of them.
+            liked = pulls @ space.texts - np.asarray(pulls.sum(1)) * space.centre  # (B, D)
+            parts["texts"] = liked @ space.texts.T
+        if "links" in names:
+            parts["links"] = (pulls @ self.learned.links).toarray()
+        if "words" in names and words is not None:
             parts["words"] = words @ space.texts.T
-        if head:
+        if "head" in names:
             parts["head"] = self._by_head(pasts, words)
         return parts
 
-    def _pulls(self, pasts: Sequence[Past]) -> Matrix:
-        """(B, N): how much each user's events speak for their own items, the latest of an item's events counting."""
-        pulls = np.zeros((len(pasts), len(self.space)), np.float32)
-        for pull, past in zip(pulls, pasts, strict=True):
-            pull[past.rows] = past.strengths * self.mix.recency ** np.arange(len(past) - 1, -1, -1)
-        return pulls
+    def _pulls(self, pasts: Sequence[Past]) -> csr_matrix:
+        """(B, N): how much each user's events speak for their own items; of several with one item the latest counts."""
+        starts, items, values = [0], list[int](), list[float]()
+        for past in pasts:
+            pull = past.strengths * self.mix.recency ** np.arange(len(past) - 1, -1, -1)
+            latest = dict(zip(past.rows.tolist(), pull.tolist(), strict=True))
+            items += latest.keys()
+            values += latest.values()
+            starts.append(len(items))
+        return csr_matrix((np.array(values, np.float32), items, starts), (len(pasts), len(self.space)))
 
     @torch.inference_mode()
     def _by_head(self, pasts: Sequence[Past], words: Matrix | None) -> Matrix:
