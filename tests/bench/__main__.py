@@ -42,6 +42,7 @@ NAMES = (
     "load",
     "gpu",
     "memory",
+    "million_items",
     "first_answer",
     "why",
 )
