@@ -200,7 +200,8 @@ def create_router(agent: Service) -> APIRouter:
 
     @router.get("/me", tags=["chat"], summary="All that is kept of the client", response_class=StreamingResponse)
     def own_data(request: Request) -> Response:
-        """One JSON object: `conversations` with their messages and what was read in them, `feedback`, `reviews`.
+        """One JSON object: `conversations` with their messages and what was read in them, `feedback`, `reviews`, what
+        was done with items (`events`), the rows of them that were shown (`exposures`), and `wishes`.
 
         A client is known by its cookie or its key; with a key it is everything that came with that key.
         """
@@ -211,8 +212,8 @@ def create_router(agent: Service) -> APIRouter:
         "/me", tags=["chat"], summary="Erase all that is kept of the client", status_code=204, responses=problems(409)
     )
     def erase_own_data(request: Request) -> None:
-        """Conversations, feedback and what was learned from them as text: in the database, in its backups and in the
-        models' files."""
+        """Conversations, feedback and what was learned from them as text, events and wishes: in the database, in its
+        backups and in the models' files."""
         agent.erase_client(client_of(request).id)
 
     @router.post(

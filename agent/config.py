@@ -108,7 +108,7 @@ class Settings:
     explore: int = 0
     """Share of the places in a row of recommendations that go to an item drawn by chance, in percent."""
     retention_days: int = 0
-    """Conversations that rested for so many days are erased; 0 keeps them."""
+    """Conversations that rested for so many days are erased, and events that are as old; 0 keeps them."""
 
     def __post_init__(self) -> None:
         for name, least, most in (

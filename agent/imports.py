@@ -18,7 +18,7 @@ from agent.database import DataFile
 from agent.errors import BadInputError
 from agent.event_rows import COLUMNS, event_of, named_user
 from agent.events import EventBook
-from agent.items import read_items
+from agent.items import item_of, read_items
 from agent.model.backbone import Backbone
 from agent.model.storage import replace_file
 from agent.tables import Reject, read_rows, renamed
@@ -53,16 +53,22 @@ def import_items(
     progress: Advance | None = None,
 ) -> None:
     """Take items into the app's imported catalogue, beside those that are in it or, with ``alone``, in their place;
-    what was done is counted in ``done``.
+    what was done is counted in ``done``. They are checked as those of a file are.
 
     Raises BadInputError if there is none, DomainError if what was imported before cannot be read.
     """
-    if not items:
+    taken: dict[str, Item] = {}
+    for item in items:
+        try:
+            taken[item.id] = item_of(_cells(item))
+        except ValueError as error:
+            done.rejects.append(f"item '{item.id}': {error}")
+    if not taken:
         causes = "".join(f"\n{cause}" for cause in done.rejects[:5])
         raise BadInputError("empty_catalogue", f"There is no item to import; nothing was changed.{causes}")
     path = imported_file(data, app)
     before = {} if alone or not path.is_file() else {item.id: item for item in read_items(path)[0]}
-    now = before | {item.id: item for item in items}
+    now = before | taken
     # The vectors first: a service that takes up the catalogue then has nothing left to embed.
     open_items(app, Catalogue([*now.values()]), data, backbone, progress)
     lines = [json.dumps(_cells(item), ensure_ascii=False) + "\n" for item in now.values()]

@@ -143,7 +143,7 @@ def _attribute(name: str, cell: object, from_text: bool) -> str | float | tuple[
         cell = cell.split(_LIST)
     if cell is None:
         return None
-    if not isinstance(cell, list) or not all(isinstance(word, str) for word in cell):
+    if not isinstance(cell, list | tuple) or not all(isinstance(word, str) for word in cell):
         raise ValueError(f"its {name} is neither a text nor a number, nor a list of texts")
     if len(cell) > MOST_VALUES:
         raise ValueError(f"its {name} has {len(cell)} values; at most {MOST_VALUES} are taken")

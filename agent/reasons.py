@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agent.catalogue import Catalogue, values_of
-from agent.model.history import disliked, liked
 from agent.model.taste import Reason
 from agent.types import Card, Event, Item
 
@@ -26,7 +25,7 @@ def sentences(reasons: Iterable[Reason], text: str, catalogue: Catalogue) -> lis
     """What moved an item up, the strongest first; ``text`` is what the user said."""
     up = sorted((reason for reason in reasons if reason.weight > 0), key=lambda reason: -reason.weight)
     told = [reason for reason in up if reason.weight >= LEAST_SHARE * up[0].weight]
-    said = f"Fits what you said: “{quoted(text)}”"
+    said = f"Because you said “{quoted(text)}”"
     return list(dict.fromkeys(_of_event(reason.event, catalogue) if reason.event else said for reason in told))
 
 
@@ -51,14 +50,12 @@ def _of_event(event: Event, catalogue: Catalogue) -> str:
     title = catalogue.items[catalogue.row[event.item]].title
     match event.kind:
         case "like":
-            return f"Close to “{title}”, which you liked"
+            return f"Because you liked “{title}”"
         case "buy":
-            return f"Close to “{title}”, which you bought"
+            return f"Because you bought “{title}”"
         case "dislike":
-            return f"Unlike “{title}”, which was not for you"
+            return f"Because “{title}” was not for you"
         case "rate":
-            assert event.value is not None
-            near = "Unlike" if disliked(event) else "Close to" if liked(event) else "Goes with"
-            return f"{near} “{title}”, to which you gave {event.value:g}"
+            return f"Because you gave “{title}” {event.value:g}"
         case _:
-            return f"Close to “{title}”, which you looked at"
+            return f"Because you looked at “{title}”"

@@ -37,6 +37,9 @@ DIVERSITY = 0.2
 WANTED, LESS = 1.0, -2.0
 """What an item's score gains with each wanted attribute, and with one that is wanted less, in standard deviations; the
 word alone, read by a model, pulls towards it in both cases."""
+LIKES = 1e-3
+"""What an item's score gains with the logarithm of one plus the number of people who like it: it decides where nothing
+else does."""
 POPULARITY_SECONDS = 60.0
 """How old the counts of popularity may be."""
 NEAR = 500
@@ -218,14 +221,14 @@ class Recommender:
         return masks
 
     def _ranked(self, history: Sequence[Event], said: _Said, allowed: Mask, k: int) -> list[Scored]:
-        """The ``k`` best of the allowed items, best first; those that are equal by how many people like them."""
-        scores = self.model.scores(history, said.vector).astype(np.float64)
+        """The ``k`` best of the allowed items, best first."""
+        scores = self.model.scores(history, said.vector) + LIKES * np.log1p(self._popularity())
         rows = np.flatnonzero(self._narrowed(allowed, history, said))
         spread = float(scores[rows].std()) or 1.0
         for weight, values in ((WANTED, said.wishes.want), (LESS, said.wishes.less)):
             for value in values:
                 scores += weight * spread * self.catalogue.having(value)
-        best = rows[np.lexsort((rows, -self._popularity()[rows], -scores[rows]))[:k]]
+        best = rows[np.argsort(-scores[rows], kind="stable")[:k]]
         return [Scored(self.catalogue.items[row].id, float(scores[row])) for row in best]
 
     def _narrowed(self, allowed: Mask, history: Sequence[Event], said: _Said) -> Mask:

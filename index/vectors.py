@@ -27,6 +27,8 @@ FLAT_LIMIT = 20_000
 # FAISS asks for 39 training vectors a list and warns below. A search reads one list in twelve.
 _VECTORS_A_LIST = 39
 _LISTS_READ = 1 / 12
+# Of as many items as a mask is meant for, one list in 32 is many still.
+_MASKED_LISTS_READ = 1 / 32
 _TRAINING_ROUNDS = 10
 # Lists are trained anew when there are this many times as many vectors as they were trained for, and the
 # layout goes back to flat at half the limit, so that a few changes at the limit do not rebuild it each time.
@@ -85,7 +87,7 @@ class VectorIndex:
         through, so that the lists near the query hold enough."""
         bits = np.packbits(allowed, bitorder="little")
         selector = _faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
-        return self._search(query, k, selector, _LISTS_READ)
+        return self._search(query, k, selector, _MASKED_LISTS_READ)
 
     def _search(self, query: Vectors, k: int, selector: Any, lists_read: float) -> list[tuple[int, float]]:
         """``selector`` None lets all through; ``lists_read`` is the share of the lists that an IVF layout reads."""

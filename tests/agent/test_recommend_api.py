@@ -48,7 +48,7 @@ def test_the_next_row_has_learned_from_an_event(browser: TestClient, agent: Fake
     response = browser.get("/v1/recommendations", params={"k": 2, "diversity": 0})
     cards = response.json()["cards"]
     assert {card["item_id"] for card in cards} == {"orbit", "nebula"}
-    assert cards[0]["why"] == ["Close to “Comet”, which you liked"]
+    assert cards[0]["why"] == ["Because you liked “Comet”"]
     clicked = {"id": "e2", "item": cards[1]["item_id"], "kind": "click", "row": response.json()["row"]}
     assert told(browser, clicked).json()["added"] == 1
     [user] = [user for user, _ in agent.recommenders["finance"].book.users("cinema")]
@@ -149,7 +149,7 @@ def test_similar_items_and_why(browser: TestClient, agent: FakeAgent) -> None:
     similar = browser.get("/v1/items/comet/similar", params={"k": 2}).json()["cards"]
     assert {card["item_id"] for card in similar} == {"orbit", "nebula"}
     told(browser, LIKE)
-    assert browser.get("/v1/items/nebula/why").json()["why"] == ["Close to “Comet”, which you liked"]
+    assert browser.get("/v1/items/nebula/why").json()["why"] == ["Because you liked “Comet”"]
     response = browser.get("/v1/items/go%2Fne/similar")
     assert (response.status_code, code_of(response)) == (400, "unknown_item")
     assert "'go/ne'" in response.json()["error"]["message"]

@@ -46,6 +46,7 @@ NAMES = (
     "load",
     "gpu",
     "memory",
+    "million_items",
     "first_answer",
     "why",
 )

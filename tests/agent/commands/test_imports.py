@@ -132,6 +132,29 @@ def test_the_app_must_be_clear(run: Run, goods: tuple[str, str]) -> None:
     assert "Name the app with --app. Available:" in err
 
 
+def test_films_in_both_layouts_of_movielens(run: Run, settings: Settings, tmp_path: Path) -> None:
+    table, bars = tmp_path / "table", tmp_path / "bars"
+    table.mkdir()
+    (table / "movies.csv").write_text('movieId,title,genres\n1,"Ferry, The (1995)",Drama\n2,Kite (2001),Comedy|War\n')
+    (table / "ratings.csv").write_text(
+        "userId,movieId,rating,timestamp\n7,1,4.5,964982703\n7,2,1.0,964982704\n8,2,x,9\n"
+    )
+    status, out, err = run("import", "movielens", str(table), "--app", "library")
+    assert status == 0, err
+    assert "2 items, 2 of them new.\n2 new events, 0 known ones." in out
+    assert "not taken: ratings.csv:4:" in err
+    assert liked(settings) == {"1": 1}
+    assert "2 items, 0 of them new.\n0 new events, 2 known ones." in run("import", "movielens", str(table))[1]
+    bars.mkdir()
+    (bars / "u.item").write_text(
+        f"1|Ferry (1995)|01-Jan-1995||http://films.example/1|{'0|' * 8}1|{'0|' * 9}0\n", "latin-1"
+    )
+    (bars / "u.data").write_text("9\t1\t5\t881250949\n")
+    assert run("import", "movielens", str(bars), "--replace")[0] == 0
+    assert imported(settings) == ["1"]
+    assert liked(settings) == {"1": 2}
+
+
 def test_many_rejects_are_shown_in_part(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "goods.csv"
     path.write_text("id,title,text\n" + "".join(f"k{n},Kite,{'' if n else 'For wind'}\n" for n in range(31)))
