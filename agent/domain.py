@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
+from agent.catalogue import own_mistakes
 from agent.domain_check import check_articles, check_data, check_offers, check_references
 from agent.domain_file import FILE_NAME, Declaration, as_texts, read
 from agent.errors import ConfigError, DomainError
@@ -230,6 +231,7 @@ def _examine(folder: Path) -> tuple[Declaration, list[Document], list[DocumentEr
         meanings = check_data(found, documents)
         check_offers(found, meanings)
         check_articles(found, documents)
+    found.mistakes.extend(own_mistakes(folder))
     return found, documents, broken, meanings
 
 
