@@ -17,14 +17,12 @@ from typing import Any
 import httpx
 
 from agent.database import DataFile, insert
+from agent.webhook import MOST_POSTS, tell
 
 log = logging.getLogger("switchboard")
 
 COOL_DOWN = timedelta(hours=6)
 """After an alert was closed, its measure opens none for so long."""
-POST_SECONDS = 5.0
-MOST_POSTS = 20
-"""Of one look; what is left waits for the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,34 +172,16 @@ class AlertBook:
         return Alert(**dict(found))
 
     def deliver(self, webhook: str, transport: httpx.BaseTransport | None = None) -> None:
-        """Tell the webhook of every change that it has not heard of; what fails is in the log and is tried again at
-        the next call. Without a webhook the changes count as told.
-
-        The address is the operator's own choice, so that it may be a private one; it is not followed elsewhere.
-        """
+        """Tell the webhook of every change that it has not heard of; see ``agent.webhook``."""
         rows = self._file.read(
             "SELECT * FROM alerts WHERE told != CASE WHEN closed_at IS NULL THEN 'opened' ELSE 'closed' END "
             "ORDER BY id LIMIT ?",
             [MOST_POSTS],
         )
-        if not rows:
-            return
-        if not webhook:
-            for alert in [Alert(**row) for row in rows]:
-                self._tell(alert)
-            return
-        with httpx.Client(timeout=POST_SECONDS, transport=transport) as client:
-            for alert in [Alert(**row) for row in rows]:
-                try:
-                    client.post(webhook, json=to_dict(alert)).raise_for_status()
-                except httpx.HTTPStatusError as error:
-                    # The address may hold a secret: neither it nor the error, which quotes it, is shown.
-                    log.warning("The alert webhook answered %d; tried again later", error.response.status_code)
-                    return
-                except (httpx.HTTPError, httpx.InvalidURL) as error:
-                    log.warning("The alert webhook cannot be reached (%s); tried again later", type(error).__name__)
-                    return
-                self._tell(alert)
+        waiting = {row["id"]: Alert(**row) for row in rows}
+        if waiting:
+            said = [(one, to_dict(alert)) for one, alert in waiting.items()]
+            tell(webhook, said, lambda one: self._tell(waiting[one]), transport)
 
     def _tell(self, alert: Alert) -> None:
         with self._file.transaction() as db:

@@ -271,10 +271,15 @@ def create_router(agent: Service) -> APIRouter:
         return agent.apps()
 
     add_recommendations(router, agent)
+    return router
+
+
+def nothing_else() -> APIRouter:
+    """What answers below /v1 where nothing else does, so that no page answers there; to be included last."""
+    router = APIRouter(prefix="/v1")
 
     @router.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
     def nothing(rest: Annotated[str, "what follows /v1/"]) -> Response:
-        """Everything else under /v1, so that no page answers there."""
         return of_status(404).response()
 
     return router

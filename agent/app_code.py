@@ -2,6 +2,7 @@
 
     actions.py    what the dialogue may do (``agent.dialogue.actions``)
     commands.py   ``group``, a Typer, reached as ``switchboard <app> ...``
+    routes.py, page.py, background.py   what it adds to a running service (``agent.app_web``, ``agent.app_work``)
 
 Each may import the files beside it (``from .items import find``); they are loaded once and shared.
 """

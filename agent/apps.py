@@ -49,14 +49,15 @@ class App:
 
 
 def load_domains(settings: Settings, only: str | None = None) -> dict[str, Domain]:
-    """The domains of all apps that ``settings`` reach (or of ``only``), by name.
+    """The domains of all apps that ``settings`` reach (or of ``only``) by name, in the order of their places.
 
     Raises DomainError, UnknownAppError.
     """
     found = discover(settings.apps)
     if only is not None and only not in found:
         raise UnknownAppError(only, list(found))
-    return {name: Domain.load(folder) for name, folder in found.items() if only in (None, name)}
+    domains = [Domain.load(folder) for name, folder in found.items() if only in (None, name)]
+    return {domain.name: domain for domain in sorted(domains, key=lambda domain: (domain.place, domain.name))}
 
 
 def open_index(domain: Domain, data: Path, backbone: Backbone, progress: Advance | None = None) -> KnowledgeIndex:

@@ -67,6 +67,7 @@ def serve(
     """Serve the page and the API; what is new in an app answers in seconds and is trained meanwhile."""
     import uvicorn
 
+    from agent.app_work import AppWork, works_of
     from agent.background import Background
     from agent.ports import check_port
     from agent.runtime import Agent
@@ -81,9 +82,11 @@ def serve(
     background = Background(agent, adapters=train)
     schedule = Schedule(settings, agent.store.file, tuple(agent.domains), agent.retrainer)
     watch = Watch(agent)
+    app_work = AppWork(works_of(agent))
     try:
         server = create_app(agent)
         background.start()
+        app_work.start()
         schedule.start()
         watch.start()
         out.print(f"\n[bold]Switchboard is ready:[/bold] {settings.address}\n", highlight=False)
@@ -100,6 +103,7 @@ def serve(
             timeout_keep_alive=75,
         )
     finally:
+        app_work.close()
         schedule.close()
         watch.close()
         background.close()
@@ -136,6 +140,9 @@ def chat(name: AppName, data: Data = None, config: Config = None) -> None:
             out.print(Markdown(reply.text))
             for number, citation in enumerate(reply.citations, 1):
                 out.print(f"  [dim]\\[{number}] {_escape(citation.title)} ({_escape(citation.source)})[/dim]")
+            for figure in reply.figures:
+                said = f"{figure.title}: {figure.note}" if figure.note else figure.title
+                out.print(f"  [dim]{_escape(said)} (PNG {_escape(figure.png)}, CSV {_escape(figure.table)})[/dim]")
             out.print(f"  [dim]{_escape(reply.route.kind)}: {_escape(reply.route.reason)}[/dim]")
     finally:
         agent.close()

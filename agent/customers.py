@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 _PARSED = (
-    *("citations", "quick_replies", "intents", "sentiment_scores", "options", "why", "state"),
+    *("citations", "quick_replies", "extras", "intents", "sentiment_scores", "options", "why", "state"),
     *("shown", "items"),
 )
 _CONVERSATIONS = {

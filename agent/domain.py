@@ -24,6 +24,8 @@ from index.documents import Document, DocumentError, load_folder
 
 IntentRoute = Literal["answer", "action", "form", "handoff", "reply"]
 EntityKind = Literal["pattern", "gazetteer", "date", "text"]
+LAST_PLACE = 100
+"""Of an app that names none."""
 ENTRY_POINTS = "switchboard.apps"
 BUILT_IN = Path(__file__).resolve().parent.parent / "apps"
 
@@ -40,6 +42,9 @@ class Intent:
     form: str | None = None
     slots: tuple[str, ...] = ()
     """For an action: what has to be known first; asked for one at a time."""
+    takes: tuple[str, ...] = ()
+    """For an action: what it also understands and never asks for. After it, a short message that is hardly more than
+    such a value ("by week") is for it again."""
     response: str | None = None
     """The whole reply of route ``reply``; before the passage for ``answer``."""
     explain: bool = False
@@ -141,8 +146,12 @@ class Domain:
     """Says that this is a machine; begins the first reply."""
     examples: tuple[str, ...]
     colour: str
+    page: str
+    """Path of the app's own page (``page.py``); empty without one."""
     locale: str
     contact: str
+    place: int
+    """Among the service's apps, which are listed by it and then by name; the first one is what a visitor meets."""
     intents: Mapping[str, Intent]
     slots: Mapping[str, Slot]
     entities: Mapping[str, Entity]
@@ -153,6 +162,9 @@ class Domain:
     handoff: Handoff
     articles: Mapping[str, Article]
     """By document id."""
+    moods: bool
+    """Whether the sentiment of a message is the mood of who writes it; false where the model learns the feeling in
+    other texts, such as news."""
     meanings: Mapping[str, str]
     """What the texts to learn from mean: bare words -> intent."""
     yes: tuple[str, ...] = YES
@@ -238,9 +250,12 @@ def _build(found: Declaration, documents: Sequence[Document], meanings: Mapping[
         disclosure=app["disclosure"],
         examples=as_texts(app["examples"]),
         colour=app.get("colour", "#2563eb"),
+        page=app.get("page", ""),
         locale=app.get("locale", "en"),
         contact=app.get("contact", ""),
-        intents={n: Intent(n, **_tuples(t, "slots", "follow_ups")) for n, t in found.named("intents").items()},
+        place=app.get("place", LAST_PLACE),
+        moods=app.get("moods", True),
+        intents={n: Intent(n, **_tuples(t, "slots", "takes", "follow_ups")) for n, t in found.named("intents").items()},
         slots={
             n: Slot(n, **({"title": n.replace("_", " ").capitalize()} | _tuples(t, "prompt", "options")))
             for n, t in found.named("slots").items()

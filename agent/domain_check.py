@@ -25,17 +25,22 @@ DATA_FILES: Mapping[str, str | None] = {
     "questions.jsonl": "article",
     "out_of_scope.jsonl": None,
 }
+# file -> what a row may say besides, for the app's own code and for people: no head learns it.
+_REMARKS: Mapping[str, tuple[str, ...]] = {"sentiment": ("aspect",)}
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def check_references(found: Declaration) -> None:
     """Note every name in the tables that is not declared, and every table that lacks what its kind needs."""
-    name = found.tables.get("app", {}).get("name") if isinstance(found.tables.get("app"), dict) else None
+    app = found.tables.get("app")
+    name, page = (app.get("name"), app.get("page")) if isinstance(app, dict) else (None, None)
     if isinstance(name, str) and name != found.folder.resolve().name:
         found.wrong(
             f"'name' is '{name}', but the folder is '{found.folder.resolve().name}'; they must agree.", "app", "name"
         )
+    if isinstance(page, str) and not re.fullmatch(r"(/[\w-]+)+", page):
+        found.wrong(f"'page' is a path of this service, such as /desk, and not '{page}'.", "app", "page")
     for table in ("intents", "slots", "entities", "forms", "responses"):
         for item in found.named(table):
             if not NAME.fullmatch(item):
@@ -70,9 +75,10 @@ def _check_intents(found: Declaration, actions: Sequence[str]) -> None:
                     name,
                     key,
                 )
-        for slot in found.texts("intents", name, "slots"):
-            if slot not in found.named("slots"):
-                found.unknown("slot", slot, found.named("slots"), "intents", name, "slots")
+        for key in ("slots", "takes"):
+            for slot in found.texts("intents", name, key):
+                if slot not in found.named("slots"):
+                    found.unknown("slot", slot, found.named("slots"), "intents", name, key)
 
 
 def _check_slots(found: Declaration) -> None:
@@ -235,10 +241,10 @@ def _rows(found: Declaration, path: Path, name: str, key: str | None) -> Iterabl
 def _check_row(
     found: Declaration, row: Mapping[str, Any], key: str | None, known: Mapping[str, Sequence[str]], where: str
 ) -> None:
-    allowed = ["text", key] if key else ["text"]
+    allowed = ["text", *([key, *_REMARKS.get(key, ())] if key else ())]
     for name in row:
         if name not in allowed:
-            found.mistakes.append(f"{where}: unknown key '{name}'. {hint(name, [k for k in allowed if k])}")
+            found.mistakes.append(f"{where}: unknown key '{name}'. {hint(name, allowed)}")
     if key and row[key] not in known[key]:
         found.mistakes.append(f"{where}: unknown {key} '{row[key]}'. {hint(row[key], known[key])}")
 

@@ -20,6 +20,10 @@ from agent.errors import StoreError
 
 COOKIE = "switchboard_client"
 COOKIE_SECONDS = 180 * 24 * 3600
+SESSION_COOKIE = "switchboard_session"
+"""Of whoever is signed in to the console (see ``agent.users``)."""
+PAGE_HEADER = "x-switchboard"
+"""Carried by what a page of ours sends on behalf of a session; a page of another site cannot send it."""
 KEY_FILE = "cookie.key"
 KEY_BYTES = 32
 ID_BYTES = 16

@@ -374,7 +374,13 @@ def m015_messages_by_turn(db: Database) -> None:
 
 
 @migrations()
-def m016_events(db: Database) -> None:
+def m016_extras(db: Database) -> None:
+    """What else a reply shows, such as its figures, as a JSON object: kind -> list of objects."""
+    db.execute("ALTER TABLE messages ADD COLUMN extras TEXT NOT NULL DEFAULT '{}'")
+
+
+@migrations()
+def m017_events(db: Database) -> None:
     """What users did with items, the rows of items that they were shown, and what they said they do not want.
 
     ``at`` is when it happened, ``kept_at`` since when it is kept. ``shown`` and ``items`` are JSON arrays of items' ids

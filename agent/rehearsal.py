@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.app_code import load_part
 from agent.apps import PASSAGES, open_index
 from agent.config import Settings
 from agent.dialogue.actions import load_actions
@@ -36,7 +38,8 @@ class Rehearsal:
 
 
 def rehearse_app(settings: Settings, name: str, folder: Path | None = None) -> Rehearsal:
-    """Hold the conversations in ``folder`` (default: the app's own), each with action data of its own.
+    """Hold the conversations in ``folder`` (default: the app's own), each with action data of its own: an empty folder,
+    or what the app's ``rehearsal.py`` puts there.
 
     Raises UnknownAppError, DomainError (mistakes in the scripts among them), and ModelError without a model.
     """
@@ -49,9 +52,14 @@ def rehearse_app(settings: Settings, name: str, folder: Path | None = None) -> R
     def search(text: str, vector: NDArray[np.float32]) -> list[Hit]:
         return index.search(text, vector, PASSAGES)
 
-    def hold(script: Script) -> list[Miss]:
+    def hold(script: Script, ready: Path) -> list[Miss]:
         with TemporaryDirectory() as data:
+            shutil.copytree(ready, data, dirs_exist_ok=True)
             dialogue = Dialogue(domain, actions, Path(data), lambda: script.today, is_word=model.backbone.is_word)
             return rehearse(script, dialogue, model.predict, search)
 
-    return Rehearsal(scripts, [miss for script in scripts for miss in hold(script)])
+    with TemporaryDirectory() as ready:
+        part = load_part(domain.folder, "rehearsal")
+        if part is not None:
+            part.prepare(Path(ready), model.predict)
+        return Rehearsal(scripts, [miss for script in scripts for miss in hold(script, Path(ready))])

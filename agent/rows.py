@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from agent.types import Prediction, Route
+from agent.types import Prediction, Reply, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +53,25 @@ def list_json(items: Sequence[Any]) -> str:
     return to_json([asdict(item) for item in items])
 
 
+def extras_json(reply: Reply) -> str:
+    """What a reply shows besides text, citations and quick replies; kinds that it has none of are left out."""
+    kinds = {"figures": reply.figures}
+    return to_json({kind: [asdict(item) for item in items] for kind, items in kinds.items() if items})
+
+
 def conversation_row(row: Mapping[str, Any]) -> ConversationRow:
     """A row of the table ``conversations``."""
     return ConversationRow(**{**row, "claimed": bool(row["claimed"]), "state": json.loads(row["state"])})
 
 
 def message_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A joined row of ``messages``, its JSON columns parsed; what a person wrote has no route."""
+    """A joined row of ``messages``: its JSON columns parsed, its extras by name. What a person wrote has no route."""
+    row = dict(row)
+    extras = {"figures": []} | json.loads(row.pop("extras"))
     parsed = ["citations", "quick_replies"]
     if row["model_version"] is not None:
         parsed += ["route", "why"]
-    return {**row, "route": None, **{name: json.loads(row[name]) for name in parsed}}
+    return {**row, **extras, "route": None, **{name: json.loads(row[name]) for name in parsed}}
 
 
 def prediction_columns(prediction: Prediction) -> dict[str, Any]:

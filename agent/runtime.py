@@ -236,11 +236,9 @@ class Agent:
         app = self._app(message.app)
         text = clean(message.text, self.settings.max_message_chars)
         if message.conversation_id is None:
-            tracker = Tracker("", message.app)
-            # Read before it begins: a service too busy to answer leaves no empty conversation behind.
+            tracker = Tracker(self.store.new_id(), message.app)
             predictions = self.engine.predict(message.app, app.dialogue.texts(text, tracker), gone)
-            tracker.conversation_id = self.store.new_conversation(message.app, message.client_id, message.claimed)
-            return self._turn(app, tracker, text, predictions, began, show)
+            return self._turn(app, tracker, text, predictions, began, show, beginning=message)
         with self._lock_of(message.conversation_id):
             row = self.store.resume(message.conversation_id, message.client_id, message.claimed)
             if row.app != message.app:
@@ -275,7 +273,9 @@ class Agent:
         predictions: Sequence[Prediction],
         began: float,
         show: Show,
+        beginning: Message | None = None,
     ) -> Reply:
+        """``beginning`` is the message that opens the conversation, None if it is kept already."""
         held = tracker.holder == "person"
         moved = False
 
@@ -295,6 +295,7 @@ class Agent:
             model_version=prediction.model_version,
             citations=draft.citations,
             quick_replies=draft.quick_replies,
+            figures=draft.figures,
             why=explain(prediction, draft.route, tracker, draft.hits, moved),
         )
         if self.generator is not None and reply.route.kind == "answer" and reply.citations:
@@ -302,6 +303,9 @@ class Agent:
             reply = replace(reply, text=rewritten.text, why={**reply.why, "generator": rewritten.why})
         latency = (time.perf_counter() - began) * 1000
         with self.store.file.transaction():
+            if beginning is not None:
+                claimed = beginning.claimed
+                self.store.new_conversation(beginning.app, beginning.client_id, claimed, tracker.conversation_id)
             self.store.save_turn(
                 tracker.conversation_id,
                 app.domain.name,
@@ -333,6 +337,16 @@ class Agent:
         self._app(app)
         cleaned = [clean(text, self.settings.max_message_chars) for text in texts]
         return self.engine.predict(app, cleaned)
+
+    def read(self, app: str, texts: Sequence[str]) -> list[Prediction]:
+        """As ``predict``, of texts that are no messages and that the app has cleaned itself: of any length, of which
+        the model reads the beginning. Raises UnknownAppError, BusyError."""
+        self._app(app)
+        return self.engine.predict(app, texts)
+
+    def version(self, app: str) -> str | None:
+        """The version of the app's model that answers now."""
+        return self.engine.version(app)
 
     def search(self, app: str, text: str, k: int = PASSAGES) -> list[Hit]:
         """The ``k`` passages that answer ``text`` best, best first."""

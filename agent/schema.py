@@ -93,6 +93,16 @@ class QuickReplyOut(BaseModel):
     text: str
 
 
+class FigureOut(BaseModel):
+    """A chart of a reply; the addresses are paths on this server."""
+
+    title: str
+    svg: str
+    png: str
+    table: str = Field(description="Its figures as CSV.")
+    note: str = Field(description="What it rests on: period and count.")
+
+
 class ReplyOut(BaseModel):
     """A reply with its grounds."""
 
@@ -102,6 +112,7 @@ class ReplyOut(BaseModel):
     route: RouteOut
     citations: list[CitationOut]
     quick_replies: list[QuickReplyOut]
+    figures: list[FigureOut]
     why: dict[str, Any]
     model_version: str
 
@@ -193,6 +204,7 @@ class StoredMessageOut(BaseModel):
     message_id: str
     citations: list[CitationOut]
     quick_replies: list[QuickReplyOut]
+    figures: list[FigureOut]
     created_at: str
     route: RouteOut | None
     why: dict[str, Any] | None
@@ -306,6 +318,7 @@ REPLY_EXAMPLE: dict[str, Any] = {
         }
     ],
     "quick_replies": [{"title": "Start a return", "text": "i want to start a return"}],
+    "figures": [],
     "why": {"intents": [["return_policy", 0.93], ["exchange", 0.03]], "sentiment": "neutral"},
     "model_version": "support-1",
 }
@@ -353,6 +366,7 @@ def reply_json(reply: Reply) -> dict[str, Any]:
         "route": _route_json(reply.route),
         "citations": [asdict(citation) | {"score": float(citation.score)} for citation in reply.citations],
         "quick_replies": [asdict(button) for button in reply.quick_replies],
+        "figures": [asdict(figure) for figure in reply.figures],
         "why": dict(reply.why),
         "model_version": reply.model_version,
     }

@@ -17,7 +17,8 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from agent import problems
-from agent.api import create_router, key_check
+from agent.api import create_router, key_check, nothing_else
+from agent.app_web import put_on
 from agent.errors import UnknownAppError
 from agent.headers import SecureHeaders
 from agent.identity import Identities, cookie_secret
@@ -55,6 +56,11 @@ def create_app(agent: Service, with_ui: bool = True) -> FastAPI:
 
     app.include_router(create_router(agent))
     _add_pages(app, agent)
+    if with_ui:
+        # Read when gradio is imported, which pages of apps do as well: it calls home otherwise.
+        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    put_on(app, agent, pages=with_ui)
+    app.include_router(nothing_else())
     # The last one added is the outermost. Gradio leaves CORS to its parent when it sees this very class.
     app.add_middleware(Guard, settings=settings, identities=Identities(cookie_secret(settings.data), settings.api_keys))
     app.add_middleware(
@@ -65,8 +71,6 @@ def create_app(agent: Service, with_ui: bool = True) -> FastAPI:
     )
     app.add_middleware(SecureHeaders)
     if with_ui:
-        # Read when gradio is imported: it calls home otherwise.
-        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         from ui.site import mount
 
         mount(app, agent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.config import Settings
@@ -10,6 +11,8 @@ from agent.types import Card, Feedback, Gone, Holder, Message, Prediction, Reply
 from agent.users import UserBook
 
 if TYPE_CHECKING:
+    from fastapi import Request
+
     from agent.alerts import Alert
     from agent.catalogue import Filters
     from agent.desk import Listed, Opened, Section
@@ -94,6 +97,32 @@ class AlertsService(Protocol):
     def alerts(self, app: str | None = None) -> Sequence[Alert]: ...
 
 
+class AppService(Protocol):
+    """The service as one app's own code is given it; ``agent.app_web.OneApp`` is one. All methods block and may be
+    called from many threads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def data(self) -> Path: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def version(self) -> str | None: ...
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]: ...
+
+    def may_change(self, request: Request) -> bool: ...
+
+    def require_change(self, request: Request) -> None: ...
+
+
 class RecommenderService(Protocol):
     """What the API asks of an app's recommendations; ``agent.recommend.Recommender`` is one."""
 
@@ -156,6 +185,10 @@ class Service(Protocol):
     def reply_stream(self, message: Message) -> Iterator[str | Reply]: ...
 
     def predict(self, app: str, texts: Sequence[str]) -> list[Prediction]: ...
+
+    def read(self, app: str, texts: Sequence[str]) -> list[Prediction]: ...
+
+    def version(self, app: str) -> str | None: ...
 
     def search(self, app: str, text: str, k: int) -> list[Hit]: ...
 

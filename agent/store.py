@@ -20,6 +20,7 @@ from agent.rows import (
     ConversationRow,
     Turn,
     conversation_row,
+    extras_json,
     figure_columns,
     list_json,
     message_row,
@@ -68,9 +69,14 @@ class Store:
 
     # Conversations
 
-    def new_conversation(self, app: str, client_id: str, claimed: bool) -> str:
-        """Begin a conversation; its id has 144 random bits and cannot be guessed."""
-        conversation_id = secrets.token_urlsafe(18)
+    @staticmethod
+    def new_id() -> str:
+        """An id for a conversation; it has 144 random bits and cannot be guessed."""
+        return secrets.token_urlsafe(18)
+
+    def new_conversation(self, app: str, client_id: str, claimed: bool, conversation_id: str | None = None) -> str:
+        """Begin a conversation and give its id, a new one unless it has one already."""
+        conversation_id = conversation_id or self.new_id()
         at = now()
         with self.file.transaction() as db:
             db.execute(
@@ -126,7 +132,7 @@ class Store:
 
     def messages(self, conversation_id: str, after: int = 0) -> list[dict[str, Any]]:
         """The conversation's messages in order, from the one after ``after`` on: number (from 1 on), role, author,
-        text, message_id, citations, quick_replies, created_at.
+        text, message_id, citations, quick_replies, figures, created_at.
 
         The bot's also have route, why, model_version, and judged: what the conversation's client said of it last,
         ``up``, ``down`` or None. They are None with all that people wrote: the client (role ``user``), or an operator
@@ -134,8 +140,9 @@ class Store:
         """
         rows = self.file.read(
             "SELECT m.number, m.role, m.author, m.text, m.id AS message_id, m.citations, m.quick_replies, "
-            "m.created_at, json_object('kind', r.kind, 'reason', r.reason, 'intent', r.intent, 'score', r.score, "
-            "'threshold', r.threshold, 'options', json(r.options)) AS route, r.why, p.model_version, "
+            "m.extras, m.created_at, "
+            "json_object('kind', r.kind, 'reason', r.reason, 'intent', r.intent, 'score', r.score, 'threshold', "
+            "r.threshold, 'options', json(r.options)) AS route, r.why, p.model_version, "
             "(SELECT f.kind FROM feedback f WHERE f.message_id = m.id AND f.client_id = c.client_id "
             "AND f.kind IN ('up', 'down') ORDER BY f.id DESC LIMIT 1) AS judged "
             "FROM messages m JOIN conversations c ON c.id = m.conversation_id "
@@ -181,13 +188,16 @@ class Store:
                 raise ConversationError(conversation_id)
             number = self._next_number(conversation_id)
             sides = (
-                (secrets.token_urlsafe(12), number, "user", user_text, "[]", "[]"),
-                (message_id, number + 1, "bot", reply.text, list_json(reply.citations), list_json(reply.quick_replies)),
+                (secrets.token_urlsafe(12), number, "user", user_text, "[]", "[]", "{}"),
+                (
+                    *(message_id, number + 1, "bot", reply.text),
+                    *(list_json(reply.citations), list_json(reply.quick_replies), extras_json(reply)),
+                ),
             )
             for side in sides:
                 db.execute(
-                    "INSERT INTO messages (id, number, role, text, citations, quick_replies, conversation_id, "
-                    "turn, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO messages (id, number, role, text, citations, quick_replies, extras, "
+                    "conversation_id, turn, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [*side, conversation_id, message_id, at],
                 )
             insert(

@@ -28,9 +28,11 @@ from agent.learning.reviewed import ReviewedData, with_reviews
 from agent.learning.tastes import TasteData, load_asked
 from agent.lock import TRAINING, FolderLock
 from agent.model.backbone import Backbone
+from agent.model.exported import ExportedModel
 from agent.model.items import ItemSpace
 from agent.model.memory import Memory
 from agent.model.multitask import MultiTaskModel
+from agent.model.serving import open_version
 from agent.model.storage import load_model
 from agent.progress import Bar, StepProgress
 from agent.reviews import ReviewBook
@@ -174,13 +176,26 @@ def teach_app(settings: Settings, name: str, recipe: Recipe, *, fresh: bool, pro
 
 def load_champion(settings: Settings, name: str, version: str | None = None) -> MultiTaskModel:
     """A version of the app's model, merged; the champion by default. Raises ModelError if there is none."""
+    return load_model(_version_folder(settings, name, version), _backbone(settings)).merge()
+
+
+def serve_champion(settings: Settings, name: str) -> MultiTaskModel | ExportedModel:
+    """The champion as the service runs it: what reads many texts the fastest. Raises ModelError if there is none."""
+    return open_version(_version_folder(settings, name), _backbone(settings))
+
+
+def _version_folder(settings: Settings, name: str, version: str | None = None) -> Path:
     domain_of(settings, name)
     registry = ModelRegistry(settings.data, name)
     folder = registry.version_folder(version) if version else registry.champion()
     if folder is None:
         raise ModelError(f"App '{name}' has no trained model in {settings.data}. Run: switchboard train {name}")
+    return folder
+
+
+def _backbone(settings: Settings) -> Backbone:
     torch.set_num_threads(settings.threads)
-    return load_model(folder, Backbone.load(settings.backbone, settings.device)).merge()
+    return Backbone.load(settings.backbone, settings.device)
 
 
 def evaluate_app(settings: Settings, name: str, version: str | None) -> tuple[Report, Path]:

@@ -134,6 +134,20 @@ class QuickReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart that a reply shows. The addresses are paths on this server below ``/v1/``."""
+
+    title: str
+    svg: str
+    """A narrow page asks for it with ``?width=`` and inches."""
+    png: str
+    table: str
+    """Its figures as CSV."""
+    note: str = ""
+    """What it rests on: period and count."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     conversation_id: str
     message_id: str
@@ -145,6 +159,7 @@ class Reply:
     quick_replies: tuple[QuickReply, ...] = ()
     why: Mapping[str, Any] = field(default_factory=dict)
     """JSON-ready: ranked intents, scores against thresholds, sentiment, slots, passages."""
+    figures: tuple[Figure, ...] = ()
 
 
 FeedbackKind = Literal[

@@ -31,6 +31,7 @@ LAYERS = (
         "agent.ports",
         "agent.stream",
         "agent.ticker",
+        "agent.webhook",
     ),
     ("agent.model",),
     ("agent.dialogue",),
@@ -70,14 +71,16 @@ LAYERS = (
     ("agent.background", "agent.watch"),
     ("agent.schema", "agent.recommend_schema", "agent.limits", "agent.identity", "agent.headers", "agent.problems"),
     ("ui",),
-    ("agent.pages", "agent.security", "agent.recommend_api", "agent.api"),
+    ("agent.pages", "agent.security", "agent.recommend_api", "agent.api", "agent.app_web"),
+    ("agent.app_work",),
     ("agent.server",),
     ("agent.commands",),
     ("agent.cli",),
 )
 OPEN_TO_APPS = {
     *("agent.types", "agent.errors", "agent.text", "agent.database", "agent.progress", "agent.service"),
-    *("agent.dialogue.actions", "agent.commands.options", "agent.teach"),
+    *("agent.dialogue.actions", "agent.commands.options", "agent.teach", "agent.stream", "agent.webhook"),
+    "ui.app_page",
 }
 """What an app's code may import: these keep their names."""
 FILES = sorted(p for folder in ("agent", "index", "ui", "apps") for p in (ROOT / folder).rglob("*.py"))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping
 from html import escape
-from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 # Read when gradio is imported: it calls home otherwise.
@@ -26,12 +24,12 @@ from agent.identity import client_of
 from agent.users import UserBook
 from ui.chat import ChatAgent, app_of, build
 from ui.console.router import ConsoleAgent, console_router
+from ui.document import ASSETS, version_of
 from ui.theme import DARK_PAGE, LIGHT_PAGE, app_styles, theme, theme_of
 from ui.thread import of_person
 from ui.words import WORDS, Words, language_of
 
-ASSETS = Path(__file__).parent / "assets"
-_SCRIPTS = ("chat", "choice", "frame", "live", "survey", "why")
+_SCRIPTS = ("chat", "choice", "figures", "frame", "live", "survey", "why")
 _META = re.compile(rb'\s*<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 _MANIFEST = re.compile(rb'\s*<link rel="manifest"[^>]*>')
 _ROOT = re.compile(rb'<html\s+lang="en"')
@@ -47,7 +45,7 @@ class SiteAgent(ChatAgent, ConsoleAgent, Protocol):
 def mount(app: FastAPI, agent: SiteAgent) -> None:
     """Serve the pages over ``agent`` from ``app``, which must name each request's client (see ``agent.identity``)."""
     styles = app_styles(agent.apps())
-    version = _version(styles)
+    version = version_of(styles)
 
     @app.get("/ui/apps.css", include_in_schema=False)
     def app_css() -> Response:
@@ -90,12 +88,6 @@ def _client(request: Request) -> str:
     return client_of(request).id
 
 
-def _version(styles: str) -> str:
-    """Changes with any of our styles and scripts, so that a browser never shows an old one."""
-    files = b"".join(file.read_bytes() for file in sorted(ASSETS.iterdir()))
-    return hashlib.sha256(styles.encode() + files).hexdigest()[:12]
-
-
 def _root(app: Mapping[str, Any], chosen: str, words: Words) -> bytes:
     """The page's root element: its language, the app whose colours it has, and light or dark if that was chosen."""
     shade = "" if chosen == "auto" else f' data-theme="{chosen}"'
@@ -113,7 +105,10 @@ def _head(app: Mapping[str, Any], chosen: str, version: str) -> bytes:
         f'<meta name="description" content="{escape(app.get("description", ""))}">'
         + "".join(f'<meta name="theme-color" content="{pages[name]}"{media}>' for name, media in shades)
         + '<link rel="icon" href="/ui/icon.svg" type="image/svg+xml">'
-        + "".join(f'<link rel="stylesheet" href="/ui/{name}.css?v={version}">' for name in ("apps", "frame", "thread"))
+        + "".join(
+            f'<link rel="stylesheet" href="/ui/{name}.css?v={version}">'
+            for name in ("apps", "frame", "thread", "figures")
+        )
         + "".join(f'<script src="/ui/{name}.js?v={version}" defer></script>' for name in _SCRIPTS)
     ).encode()
 

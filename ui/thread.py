@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import Any
 
-from agent.types import Citation, QuickReply, Reply, Route
+from agent.types import Citation, Figure, QuickReply, Reply, Route
+from ui.figures import figures
 from ui.frame import icon_button, mark
 from ui.markup import excerpt, to_html, with_references
 from ui.why import why_panel
@@ -85,7 +86,8 @@ def of_reply(key: str, reply: Reply, app: Mapping[str, Any], words: Words, judge
         f'<article class="message bot-message route-{escape(reply.route.kind)}" data-key="bot-{escape(key)}" '
         f'data-message-id="{escape(reply.message_id)}" aria-label="{escape(words["assistant"])}">{mark(app)}'
         f'<div class="bubble"><div class="text" lang="{locale}">{with_references(to_html(reply.text), links)}</div>'
-        f"{_sources(key, reply.citations, locale, words)}</div>{_quick_replies(reply.quick_replies, locale, words)}"
+        f"{figures(reply.figures, locale, words)}{_sources(key, reply.citations, locale, words)}</div>"
+        f"{_quick_replies(reply.quick_replies, locale, words)}"
         f"{_tools(words, why_panel(reply, words), judged)}</article>"
     )
 
@@ -112,6 +114,7 @@ def of_history(rows: Sequence[Mapping[str, Any]], app: Mapping[str, Any], words:
             model_version=row["model_version"],
             citations=tuple(Citation(**citation) for citation in row["citations"]),
             quick_replies=tuple(QuickReply(**quick) for quick in row["quick_replies"]),
+            figures=tuple(Figure(**figure) for figure in row["figures"]),
             why=row["why"],
         )
         parts.append(of_reply(key, reply, app, words, row["judged"]))

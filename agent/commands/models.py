@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from agent.commands.options import AppName, AsJson, Config, Data, out, settings_of
+from agent.commands.options import AppName, AsJson, Config, Data, out, seconds, settings_of
 from agent.errors import BadInputError, LockedError, SwitchboardError
 from agent.progress import StepProgress
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from agent.learning.run import Step
 
 Why = Annotated[str, typer.Option("--why", help="The reason, for the history and the audit log.")]
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SAY_EVERY = 1.0
 """Seconds between two lines of progress in JSON."""
 
@@ -105,14 +104,6 @@ def _retrain_once(
     with StepProgress(f"retrain {name}") as progress:
         done = retraining.retrain(settings, name, **options, limit_s=limit_s, progress=progress)
     out.print(f"{name}: {escape(done.reason)}", highlight=False, soft_wrap=True)
-
-
-def seconds(text: str, option: str) -> float:
-    """A span such as 90s, 30m, 24h or 7d in seconds. Raises BadInputError."""
-    number, unit = text[:-1], text[-1:]
-    if not number.isdigit() or int(number) == 0 or unit not in SECONDS:
-        raise BadInputError("bad_span", f"{option} is '{text}'; write a number and s, m, h or d, such as 24h.")
-    return float(int(number) * SECONDS[unit])
 
 
 def versions(name: AppName, as_json: AsJson = False, data: Data = None, config: Config = None) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from agent.app_code import load_part
 from agent.errors import ActionError, DomainError
-from agent.types import QuickReply, SentimentLabel
+from agent.types import Figure, QuickReply, SentimentLabel
 
 __all__ = ["Action", "ActionContext", "ActionError", "ActionResult", "Actions", "action", "inert", "load_actions"]
 
@@ -50,6 +50,8 @@ class ActionResult:
     text: str
     """Markdown. Whatever a person or a file supplied has to go through ``inert``."""
     quick_replies: tuple[QuickReply, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    """Charts below the text."""
     missing: str | None = None
     """A slot to ask for (again), after ``text``; its old value is forgotten."""
     handoff: bool = False

@@ -114,5 +114,8 @@ class Dialogue:
 
 
 def _of_app(prediction: Prediction, domain: Domain) -> Prediction:
-    """Without the intents that the domain does not have (any more): a version knows those of its own examples."""
-    return replace(prediction, intents=tuple(ranked for ranked in prediction.intents if ranked.name in domain.intents))
+    """Without the intents that the domain does not have (any more), as a version knows those of its own examples; and
+    without a sentiment that says nothing of the person.
+    """
+    known = tuple(ranked for ranked in prediction.intents if ranked.name in domain.intents)
+    return replace(prediction, intents=known, sentiment=prediction.sentiment if domain.moods else None)

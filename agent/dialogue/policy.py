@@ -90,7 +90,7 @@ class Policy:
         # Those under a form's question are values.
         meant = {bare_words(reply.text): self._domain.meaning(reply.text) for reply in turn.quick_replies}
         tracker.offered = {words: intent for words, intent in meant.items() if intent is not None}
-        return Draft(text, route, tuple(turn.citations), quick, first.prediction, first.hits)
+        return Draft(text, route, tuple(turn.citations), quick, tuple(turn.figures), first.prediction, first.hits)
 
     def hand_over(self, tracker: Tracker, reason: str) -> None:
         """A person takes the conversation without being asked for."""

@@ -37,6 +37,8 @@ _FEW_WORDS = 6
 _FOLLOW_UP_WORDS = 8
 # How much better than for a first message a passage has to fit to interrupt a form.
 _ASIDE_LEAD = 0.15
+# The same to speak for a message that is out of scope by its score.
+_SCOPE_LEAD = 0.05
 # Share of a text's letters outside the Latin script from which unknown tokens mean another language (not emoji).
 _FOREIGN_LETTERS = 0.5
 
@@ -152,7 +154,7 @@ class Router:
         if len(prediction.text.split()) > _FEW_WORDS:
             return None
         last = self._domain.intents.get(tracker.last_intent or "")
-        wanted = self._slots_of(last) if last is not None else ()
+        wanted = (*self._slots_of(last), *last.takes) if last is not None else ()
         for slot, value in entities.items():
             entity = self._domain.entities[self._domain.slots[slot].entity]
             if entity.kind != "pattern":
@@ -207,7 +209,7 @@ class Router:
         score, limit = prediction.out_of_scope, prediction.out_of_scope_threshold
         if score >= limit:
             clear = prediction.confidence >= limits.confidence and _margin(prediction) >= limits.margin
-            if clear and passage is not None and passage >= limits.knowledge:
+            if clear and passage is not None and passage >= limits.knowledge + _SCOPE_LEAD:
                 return None
             reason = f"{SCOPE}: {score:.2f}, at or above {limit:.2f}; no passage and clear intent speak against it"
             return Route("refuse", reason, prediction.intent, score, limit)

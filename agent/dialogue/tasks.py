@@ -181,6 +181,7 @@ class Tasks:
             turn.quick_replies.append(PERSON)
         turn.parts.append(result.text)
         turn.quick_replies += result.quick_replies
+        turn.figures += result.figures
         if result.missing is not None:
             self._ask_again(turn, state, result.missing)
             return

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from agent.dialogue.reading import Wish
 from agent.dialogue.tracker import Tracker
-from agent.types import Citation, Prediction, QuickReply, Route, SentimentLabel
+from agent.types import Citation, Figure, Prediction, QuickReply, Route, SentimentLabel
 from agent.wordings import PERSON_TITLE, RESUME_TITLE
 from index.knowledge import Hit
 
@@ -31,6 +31,7 @@ class Draft:
     route: Route
     citations: tuple[Citation, ...]
     quick_replies: tuple[QuickReply, ...]
+    figures: tuple[Figure, ...]
     prediction: Prediction
     """Of the first wish, as the store keeps it."""
     hits: Sequence[Hit]
@@ -61,6 +62,7 @@ class Turn:
     parts: list[str] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
     quick_replies: list[QuickReply] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
     closing: str = ""
     """The question that a form or action waits with; it comes last, and once, whatever else was answered."""
     closing_replies: tuple[QuickReply, ...] = ()

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from agent.errors import BusyError, UnknownAppError
+from agent.model import heap
 from agent.model.backbone import Backbone
 from agent.model.lessons import Lessons
 from agent.model.tokens import Tokens
@@ -100,6 +101,7 @@ class InferenceEngine:
         """
         for length in model.backbone.buckets:
             model.predict(["a " * (length - 2)])
+        heap.give_back()
         with self._changed:
             self._served[app] = _Served(model, lessons)
 

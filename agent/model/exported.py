@@ -40,8 +40,10 @@ class ExportedModel:
     def __init__(self, card: Card, backbone: Backbone, graph: Graph) -> None:
         self.version = card.version
         self.temperatures = card.temperatures
-        self.votes = card.votes
-        self.scopes = {head: scope.lean() for head, scope in card.scopes.items()}
+        self.votes = {head: vote.lean() for head, vote in card.votes.items()}
+        # Both are over the same examples.
+        queries = {head: vote.queries for head, vote in self.votes.items()}
+        self.scopes = {head: scope.lean(queries.get(head)) for head, scope in card.scopes.items()}
         self.backbone = backbone
         self._heads = card.spec.heads
         self.graph = graph

@@ -21,6 +21,11 @@ Pool = Callable[[Tensor, Tensor], Tensor]
 """(B, T, D), (B, T) -> (B, D)."""
 
 
+def unit(vectors: Tensor) -> Tensor:
+    """Each of the vectors (..., D) at unit length: ``normalize`` of torch, which adds two nodes more to a graph."""
+    return vectors / vectors.norm(dim=-1, keepdim=True).clamp_min(1e-12)  # type: ignore[no-any-return]
+
+
 class AttentionPooling(nn.Module):
     """A learned weighted mean of token states (Yang et al. 2016, with one linear score a token).
 
@@ -63,7 +68,7 @@ class ClassifierHead(nn.Module):
 
     def features(self, states: Tensor, mask: Tensor) -> Tensor:
         """(B, T, D), (B, T) -> (B, D), unit length."""
-        return nn.functional.normalize(self.pooling(states, mask), dim=-1)
+        return unit(self.pooling(states, mask))
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, D) -> logits (B, L)."""
@@ -107,7 +112,7 @@ class QueryHead(nn.Module):
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """(B, T, D), (B, T) -> (B, D), unit length."""
         pooled = self.pool(states, mask)
-        return nn.functional.normalize(pooled + self.residual(pooled), dim=-1)
+        return unit(pooled + self.residual(pooled))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,7 @@ class RecommendationHead(nn.Module):
     def read(self, states: Tensor, mask: Tensor) -> Tensor:
         """The words of a message in the space of the items' texts. (B, T, D), (B, T) -> (B, D), unit length."""
         pooled = self.pool(states, mask)
-        return nn.functional.normalize(pooled + self.residual(pooled), dim=-1)
+        return unit(pooled + self.residual(pooled))
 
     def table(self, texts: Tensor, offsets: Tensor) -> Tensor:
         """Items in the head's own space: their texts (N, D), and what was learned of each beside, (N, W), zeros where

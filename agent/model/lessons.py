@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.model.neighbours import matrix_of
 from agent.model.vote import NeighbourVote
 from agent.types import SENTIMENTS, Prediction, Ranked, Sentiment, SentimentLabel
 
@@ -62,9 +63,11 @@ class Neighbours:
         """(N, D) -> neighbours; as far away as can be where there are no training examples."""
         count = len(queries)
         label, best, second = np.full(count, NOTHING), np.full(count, -1.0), np.full(count, -1.0)
-        for start in range(0, count if vote is not None else 0, AT_ONCE):
-            assert vote is not None
-            cosines = queries[start : start + AT_ONCE] @ vote.queries.T  # Shape: (n, M)
+        if vote is None:
+            return cls(label, best.astype(np.float32), second.astype(np.float32))
+        known = matrix_of(vote.queries)
+        for start in range(0, count, AT_ONCE):
+            cosines = queries[start : start + AT_ONCE] @ known.T  # Shape: (n, M)
             rows = slice(start, start + len(cosines))
             label[rows] = vote.labels[cosines.argmax(1)]
             best[rows] = cosines.max(1)

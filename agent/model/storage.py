@@ -39,6 +39,7 @@ from agent.model.heads import RecommendationHead, TasteShape
 from agent.model.items import ItemSpace
 from agent.model.learned import Learned
 from agent.model.multitask import TASTE, HeadSpec, ModelSpec, MultiTaskModel
+from agent.model.neighbours import matrix_of
 from agent.model.scope import ScopeScorer
 from agent.model.taste import Mix, Taste, TasteModel
 from agent.model.vote import NeighbourVote
@@ -73,10 +74,10 @@ def save_model(
     _save(aside / "heads.safetensors", model.heads.state_dict())
     vectors = {}
     for name, scope in model.scopes.items():
-        vectors[f"{name}/queries"] = torch.from_numpy(scope.queries)
-        vectors[f"{name}/features"] = torch.from_numpy(scope.features)
+        vectors[f"{name}/queries"] = torch.from_numpy(matrix_of(scope.queries))
+        vectors[f"{name}/features"] = torch.from_numpy(matrix_of(scope.features))
     for name, vote in model.votes.items():
-        vectors[f"{name}/queries"] = torch.from_numpy(vote.queries)
+        vectors[f"{name}/queries"] = torch.from_numpy(matrix_of(vote.queries))
         vectors[f"{name}/labels"] = torch.from_numpy(vote.labels)
     _save(aside / "memory.safetensors", vectors)
     if taste is not None:

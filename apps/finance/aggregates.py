@@ -89,15 +89,23 @@ def weigh_sources(file: DataFile, sources: Sequence[Source]) -> None:
                 touched |= _weigh(db, source, weight)
         db.execute("DELETE FROM sources")
         db.executemany("INSERT INTO sources VALUES (?, ?, ?)", [(s.name, s.kind, s.weight) for s in sources])
-        for session, column, place in ((0, "day", 1), (1, "session", 2)):
-            for ticker, day in {(key[0], key[place]) for key in touched}:
-                db.execute("DELETE FROM days WHERE session = ? AND ticker = ? AND day = ?", [session, ticker, day])
-                db.execute(
-                    f"INSERT INTO days SELECT ?, ticker, mentions.{column}, {_OF_MENTIONS} "  # noqa: S608
-                    f"FROM mentions JOIN items ON items.id = item WHERE ticker = ? AND mentions.{column} = ? "
-                    "GROUP BY 2, 3",
-                    [session, ticker, day],
-                )
+        count_again(db, touched)
+
+
+def count_again(db: sqlite3.Connection, touched: Iterable[tuple[str, str, str]]) -> None:
+    """Sum up days anew, within the caller's transaction; ``touched`` are (ticker, day, session) of mentions that have
+    changed or gone."""
+    changed = list(touched)
+    for session, column, place in ((0, "day", 1), (1, "session", 2)):
+        for ticker, day in {(key[0], key[place]) for key in changed}:
+            db.execute("DELETE FROM days WHERE session = ? AND ticker = ? AND day = ?", [session, ticker, day])
+            db.execute(
+                # Both parts come from this module alone.
+                f"INSERT INTO days SELECT ?, ticker, mentions.{column}, {_OF_MENTIONS} "  # noqa: S608
+                f"FROM mentions JOIN items ON items.id = item WHERE ticker = ? AND mentions.{column} = ? "
+                "GROUP BY 2, 3",
+                [session, ticker, day],
+            )
 
 
 def _weigh(db: sqlite3.Connection, source: str, weight: float) -> set[tuple[str, str, str]]:

@@ -13,10 +13,16 @@ from datetime import date, timedelta
 from statistics import fmean, stdev
 from typing import Literal
 
+Kind = Literal["threshold", "z_score"]
+Side = Literal["below", "above"]
 USUAL_DAYS = 90
 """Days before a day that say what is usual."""
 FEWEST_USUAL = 20
 """Of them with items; with fewer nothing is called unusual."""
+
+
+REARM = {"threshold": 0.1, "z_score": 1.0}
+"""How far back from its line a rule is armed again where nothing else is said."""
 
 
 class RuleError(ValueError):
@@ -27,8 +33,8 @@ class RuleError(ValueError):
 class Rule:
     """What to watch of one index."""
 
-    kind: Literal["threshold", "z_score"]
-    side: Literal["below", "above"]
+    kind: Kind
+    side: Side
     line: float
     """Fires beyond it. Of a threshold -1 to 1; of a z-score standard deviations, signed."""
     rearm: float
@@ -57,6 +63,14 @@ class Rule:
 
     def arms(self, value: float) -> bool:
         return not self._beyond(value, self.rearm) and value != self.rearm
+
+
+def rule_of(
+    kind: Kind, side: Side, line: float, rearm: float | None = None, cool_down: int = 3, fewest: int = 3
+) -> Rule:
+    """A rule that is armed again REARM away from its line, unless ``rearm`` says where. Raises RuleError."""
+    back = REARM[kind] if side == "below" else -REARM[kind]
+    return Rule(kind, side, line, line + back if rearm is None else rearm, cool_down, fewest)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,14 +18,13 @@ from agent.database import DataFile
 
 from . import items
 from .columns import Columns, Entry, RowError
-from .items import Ingest, Reject, Scored, Verdict
+from .items import Ingest, Reading, Reject, Scored, Verdict
 from .mentions import Finder
 from .readers import CutShortError, Row, read_rows, sha256_of
 from .times import Clock, TimeError
 from .windows import Passage, passages
 
-Score = Callable[[Sequence[str]], Sequence[tuple[float, float, float]]]
-"""Negative, neutral and positive probability of each text."""
+Score = Callable[[Sequence[str]], Sequence[Reading]]
 AT_ONCE = 32
 """Most texts of one call of a Score."""
 BATCH = 256
@@ -57,14 +56,19 @@ class Ingester:
     clock: Clock
     columns: Mapping[str, str] = field(default_factory=dict)
     """Columns that the user named, by field."""
+    after: Callable[[], object] = lambda: None
+    """Called at the end of each ingest, whatever it brought."""
 
-    def take_file(self, path: Path, progress: Callable[[int], None] = lambda rows: None) -> Report:
+    def take_file(
+        self, path: Path, progress: Callable[[int], None] = lambda rows: None, *, demo: bool = False
+    ) -> Report:
         """Read a file to its end, from where an earlier ingest of it stopped; ``progress`` hears of the rows read.
+        ``demo`` says that it is the app's own stream, which makes room for items of the user's.
 
         The same file again adds nothing. Raises BadInputError if the file has no usable columns or is of no known
         kind; CutShortError, after what could be read was kept, if it ends too early.
         """
-        ingest = items.begin(self.file, path.name, sha256_of(path))
+        ingest = items.begin(self.file, path.name, sha256_of(path), demo=demo)
         unknown: Counter[str] = Counter()
         if not ingest.done:
             rows = enumerate(read_rows(path), 1)
@@ -72,8 +76,10 @@ class Ingester:
                 ingest = self._take(ingest, islice(rows, ingest.rows, None), unknown, progress)
             except CutShortError as error:
                 items.finish(self.file, ingest, str(error))
+                self.after()
                 raise
             ingest = items.finish(self.file, ingest)
+        self.after()
         return self._report(ingest, unknown)
 
     def take_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> Report:
@@ -83,7 +89,9 @@ class Ingester:
         unknown: Counter[str] = Counter()
         if not ingest.done and rows:
             ingest = self._take(ingest, enumerate(rows, 1), unknown, lambda done: None)
-        return self._report(items.finish(self.file, ingest), unknown)
+        ingest = items.finish(self.file, ingest)
+        self.after()
+        return self._report(ingest, unknown)
 
     def _take(
         self, ingest: Ingest, rows: Iterator[tuple[int, Row]], unknown: Counter[str], progress: Callable[[int], None]
@@ -109,19 +117,14 @@ class Ingester:
                 progress(ingest.rows)
             if cut_short is not None:
                 raise cut_short
-            if len(batch) < BATCH:
+            if len(batch) < BATCH or ingest.done:
                 return ingest
 
     def _scored(self, entries: Sequence[Entry]) -> list[Scored]:
         of = [self._passages(entry) for entry in entries]
-        # Texts of one length side by side: little of a batch is padding then.
-        reads = sorted({passage.reads for own in of for passage in own}, key=len)
-        known: dict[str, tuple[float, float, float]] = {}
-        for start in range(0, len(reads), AT_ONCE):
-            texts = reads[start : start + AT_ONCE]
-            known.update(zip(texts, self.score(texts), strict=True))
+        known = read_all(self.score, {passage.reads for own in of for passage in own})
         return [
-            Scored(entry, tuple(Verdict(p.ticker, p.words, known[p.reads]) for p in own))
+            Scored(entry, tuple(Verdict(p.ticker, p.words, p.reads, known[p.reads]) for p in own))
             for entry, own in zip(entries, of, strict=True)
         ]
 
@@ -133,6 +136,14 @@ class Ingester:
         path = self.file.folder / "rejects" / f"{ingest.id}-{Path(ingest.name).stem}.csv"
         rejects = items.write_rejects(self.file, ingest, path)
         return Report(ingest, rejects, path if rejects else None, dict(unknown.most_common()))
+
+
+def read_all(score: Score, texts: Collection[str]) -> dict[str, Reading]:
+    """What the model reads in each of the texts, which are all different."""
+    # Texts of one length side by side: little of a batch is padding then.
+    ordered = sorted(texts, key=len)
+    batches = [ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE)]
+    return {text: reading for batch in batches for text, reading in zip(batch, score(batch), strict=True)}
 
 
 def _next_batch(rows: Iterator[tuple[int, Row]]) -> tuple[list[tuple[int, Row]], CutShortError | None]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from agent.database import DataFile, now
 
-from . import reposts
+from . import demo_stream, reposts
 from .aggregates import add_to_days, confidence
 from .columns import Entry
 from .schema import steps
@@ -32,14 +32,25 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a model reads in a text."""
+
+    probabilities: tuple[float, float, float]
+    """Negative, neutral, positive."""
+    version: str
+    """Of the model."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What an item says of one company."""
 
     ticker: str
     passage: str
     """The words on which it rests."""
-    probabilities: tuple[float, float, float]
-    """Negative, neutral, positive."""
+    reads: str
+    """Those words as the model was given them."""
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,8 @@ class Ingest:
     done: bool
     error: str
     """Why it could not be read to its end; empty if it could."""
+    demo: bool
+    """Whether it is the app's own demo stream."""
 
 
 def open_items(folder: Path) -> DataFile:
@@ -76,19 +89,28 @@ def open_items(folder: Path) -> DataFile:
     return DataFile.open(folder, FILE_NAME, steps)
 
 
-def begin(file: DataFile, name: str, sha256: str) -> Ingest:
+def begin(file: DataFile, name: str, sha256: str, *, demo: bool = False) -> Ingest:
     """The ingest of a file of that content: a new one, or the one that was begun before."""
     with file.transaction() as db:
         db.execute(
-            "INSERT INTO ingests (name, sha256, began_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            [name, sha256, now()],
+            "INSERT INTO ingests (name, sha256, demo, began_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [name, sha256, int(demo), now()],
         )
         return _ingest(db, "sha256", sha256)
 
 
 def add(file: DataFile, ingest: Ingest, rows: int, scored: Sequence[Scored], rejects: Sequence[Reject] = ()) -> Ingest:
-    """Store a batch, and that the file's first ``rows`` rows have been read."""
+    """Store a batch, and that the file's first ``rows`` rows have been read.
+
+    Of an ingest that somebody else has ended nothing more is taken. The first items of the user's own take the place of
+    the demo stream.
+    """
     with file.transaction() as db:
+        current = _ingest(db, "id", ingest.id)
+        if current.done:
+            return current
+        if scored and not ingest.demo:
+            demo_stream.make_room(db)
         weights = {row["source"]: row["weight"] for row in db.execute("SELECT source, weight FROM sources")}
         [first] = db.execute("SELECT COALESCE(MAX(id), 0) + 1 AS id FROM items")
         new = sum(_add_item(db, ingest.id, one, weights.get(one.entry.source, DEFAULT_WEIGHT)) for one in scored)
@@ -156,16 +178,18 @@ def _add_item(db: sqlite3.Connection, ingest: int, scored: Scored, weight: float
         reposts.file_story(db, item, keys, entry.published)
     day, session = entry.published.date().isoformat(), session_day(entry.published).isoformat()
     for verdict in scored.verdicts:
-        sure = confidence(verdict.probabilities)
+        probabilities, version = verdict.reading.probabilities, verdict.reading.version
+        sure = confidence(probabilities)
         own = 0.0 if first is not None else weight * sure
         db.execute(
-            "INSERT INTO mentions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [item, verdict.ticker, day, session, *verdict.probabilities, sure, own, verdict.passage],
+            "INSERT INTO mentions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [item, verdict.ticker, day, session, *probabilities, sure, own, verdict.passage, verdict.reads, version],
         )
     return True
 
 
 def _ingest(db: sqlite3.Connection, column: str, value: str | int) -> Ingest:
     # The column comes from this module alone.
-    [row] = db.execute(f"SELECT id, name, rows, items, known, done, error FROM ingests WHERE {column} = ?", [value])  # noqa: S608
-    return Ingest(**{**dict(row), "done": bool(row["done"])})
+    sql = f"SELECT id, name, rows, items, known, done, error, demo FROM ingests WHERE {column} = ?"  # noqa: S608
+    [row] = db.execute(sql, [value])
+    return Ingest(**{**dict(row), "done": bool(row["done"]), "demo": bool(row["demo"])})

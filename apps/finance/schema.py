@@ -24,6 +24,7 @@ def m001_items(db: Database) -> None:
             known INTEGER NOT NULL DEFAULT 0,
             done INTEGER NOT NULL DEFAULT 0 CHECK (done IN (0, 1)),
             error TEXT NOT NULL DEFAULT '',
+            demo INTEGER NOT NULL DEFAULT 0 CHECK (demo IN (0, 1)),
             began_at TEXT NOT NULL
         ) STRICT
         """
@@ -51,7 +52,7 @@ def m001_items(db: Database) -> None:
     db.execute(
         """
         CREATE TABLE items (
-            id INTEGER PRIMARY KEY,
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
             key TEXT NOT NULL UNIQUE,
             ingest INTEGER NOT NULL REFERENCES ingests (id),
             published TEXT NOT NULL,
@@ -81,7 +82,8 @@ def m002_mentions_and_days(db: Database) -> None:
     """What each item says of each company, and the sums of a company's day, which queries read.
 
     ``day`` is that of publication in UTC; ``session`` the trading day for which it counts. In ``days`` the column
-    ``session`` says which of the two ``day`` is.
+    ``session`` says which of the two ``day`` is. ``passage`` is what the item says of the company, ``reads`` how the
+    model was given it, ``scored_by`` the version that read it.
     """
     db.execute(
         """
@@ -96,12 +98,15 @@ def m002_mentions_and_days(db: Database) -> None:
             confidence REAL NOT NULL,
             weight REAL NOT NULL,
             passage TEXT NOT NULL,
+            reads TEXT NOT NULL,
+            scored_by TEXT NOT NULL,
             PRIMARY KEY (item, ticker)
         ) STRICT, WITHOUT ROWID
         """
     )
     db.execute("CREATE INDEX mentions_by_day ON mentions (ticker, day)")
     db.execute("CREATE INDEX mentions_by_session ON mentions (ticker, session)")
+    db.execute("CREATE INDEX mentions_by_version ON mentions (scored_by)")
     db.execute(
         """
         CREATE TABLE days (
@@ -121,3 +126,61 @@ def m002_mentions_and_days(db: Database) -> None:
         ) STRICT, WITHOUT ROWID
         """
     )
+
+
+@steps()
+def m003_queries(db: Database) -> None:
+    """What was asked, so that an answer's rows can be had again by its id; see ``queries``."""
+    db.execute(
+        """
+        CREATE TABLE queries (
+            id TEXT PRIMARY KEY,
+            asked TEXT NOT NULL,
+            last_item INTEGER NOT NULL,
+            at TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+@steps()
+def m004_alerts(db: Database) -> None:
+    """What is watched, what came of it, and the last item that was looked at; see ``alarm``.
+
+    Ids of items are never given twice, so that those beyond the last one looked at are new. A rule that was removed
+    stays for the sake of what it fired.
+    """
+    db.execute(
+        """
+        CREATE TABLE rules (
+            id INTEGER PRIMARY KEY,
+            subject TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            side TEXT NOT NULL,
+            line REAL NOT NULL,
+            rearm REAL NOT NULL,
+            cool_down INTEGER NOT NULL,
+            fewest INTEGER NOT NULL,
+            removed INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1))
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE fired (
+            id INTEGER PRIMARY KEY,
+            rule INTEGER NOT NULL REFERENCES rules (id),
+            name TEXT NOT NULL,
+            day TEXT NOT NULL,
+            value REAL NOT NULL,
+            items INTEGER NOT NULL,
+            told INTEGER NOT NULL CHECK (told IN (0, 1)),
+            at TEXT NOT NULL,
+            UNIQUE (rule, name, day)
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX fired_by_day ON fired (day)")
+    db.execute("CREATE INDEX fired_untold ON fired (id) WHERE told = 0")
+    db.execute("CREATE TABLE looked (one INTEGER PRIMARY KEY CHECK (one = 1), item INTEGER NOT NULL) STRICT")
+    db.execute("INSERT INTO looked VALUES (1, 0)")

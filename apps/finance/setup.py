@@ -13,9 +13,10 @@ from agent.database import DataFile
 from agent.errors import BadInputError, ModelError
 from agent.types import SENTIMENTS, Prediction
 
+from . import alarm
 from .aggregates import weigh_sources
 from .ingest import Ingester, Score
-from .items import open_items
+from .items import Reading, open_items
 from .mentions import Finder
 from .sources import load_sources
 from .times import Clock
@@ -33,6 +34,8 @@ class Desk:
     file: DataFile
     companies: Mapping[str, Company]
     doubtful: Mapping[str, tuple[str, ...]]
+    own_watchlist: bool
+    """Whether the watch list is one of the user's own."""
 
     @classmethod
     def open(cls, data: Path) -> Desk:
@@ -46,18 +49,20 @@ class Desk:
         companies = load_watchlist(_first(own / WATCHLIST, FOLDER / WATCHLIST), doubtful)
         file = open_items(own)
         weigh_sources(file, load_sources(_first(own / SOURCES, FOLDER / "demo" / SOURCES)))
-        return cls(file, companies, doubtful)
+        return cls(file, companies, doubtful, (own / WATCHLIST).is_file())
 
     def ingester(self, score: Score, clock: Clock, columns: Mapping[str, str] | None = None) -> Ingester:
+        """Takes in items; each ingest of it is followed by a look at the alerts."""
         finder = Finder(self.companies, self.doubtful)
-        return Ingester(self.file, finder, frozenset(self.companies), score, clock, columns or {})
+        tickers = frozenset(self.companies)
+        return Ingester(self.file, finder, tickers, score, clock, columns or {}, lambda: alarm.check(self))
 
 
 def score_by(predict: Callable[[Sequence[str]], Sequence[Prediction]]) -> Score:
     """The sentiment of an app's model as a Score. It raises ModelError if the model reads no sentiment."""
 
-    def score(texts: Sequence[str]) -> list[tuple[float, float, float]]:
-        return [_probabilities(prediction) for prediction in predict(texts)]
+    def score(texts: Sequence[str]) -> list[Reading]:
+        return [Reading(_probabilities(one), one.model_version) for one in predict(texts)]
 
     return score
 

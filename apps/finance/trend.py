@@ -84,7 +84,7 @@ def index(rows: Iterable[Day], since: date, until: date, granularity: Granularit
         weight = fade * weight + sum(day.weight_sum for day in days)
         low, high = _band(days)
         n, stories = sum(day.n for day in days), sum(day.stories for day in days)
-        points.append(Point(period, n, stories, _value(days), low, high, score / (weight + DRAW)))
+        points.append(Point(period, n, stories, value_of(days), low, high, score / (weight + DRAW)))
     return points
 
 
@@ -95,13 +95,21 @@ def movers(rows: Mapping[str, Iterable[Day]], before: Period, after: Period) -> 
         held = list(days)
         first = [day for day in held if before.first <= day.day <= before.last]
         second = [day for day in held if after.first <= day.day <= after.last]
-        old, new = _value(first), _value(second)
+        old, new = value_of(first), value_of(second)
         if old is None or new is None:
             continue
         spread = float(np.sqrt(bootstrap(first).var() + bootstrap(second).var()))
         z = (new - old) / spread if spread > 0 else 0.0
         moves.append(Move(name, old, new, z, sum(day.n for day in first), sum(day.n for day in second)))
     return sorted(moves, key=lambda move: (not move.clear, -abs(move.change), move.name))
+
+
+def whole(rows: Iterable[Day], since: date, until: date) -> Point:
+    """The index of a span taken as one period, whatever its length; likewise from the rows within it alone."""
+    days = [row for row in rows if since <= row.day <= until]
+    value, (low, high) = value_of(days), _band(days)
+    n, stories = sum(day.n for day in days), sum(day.stories for day in days)
+    return Point(Period(since, until), n, stories, value, low, high, value or 0.0)
 
 
 def bootstrap(days: Sequence[Day]) -> Floats:
@@ -148,7 +156,8 @@ def no_items(name: str, since: date, until: date, rows: Iterable[Day]) -> str:
     return f"{text}; the nearest are of {said}."
 
 
-def _value(days: Sequence[Day]) -> float | None:
+def value_of(days: Sequence[Day]) -> float | None:
+    """The index of these rows taken together, -1 to 1; None without items."""
     if not any(day.n for day in days):
         return None
     return sum(day.score_sum for day in days) / (sum(day.weight_sum for day in days) + DRAW)

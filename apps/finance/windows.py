@@ -1,9 +1,9 @@
 """What a text says of each of its companies: the words to be scored for one of them.
 
-A text is cut at sentence ends, commas and words such as "while" or "but". A clause belongs to the company that it
-names; one that names none goes on about the last that was named. Where one clause names several, it is cut between
-them. In the words that are left, the company in question is called "the company" and others "a rival", so that the
-model need not know any name.
+A text is cut at sentence ends, commas and words such as "while" or "but". A clause belongs to the companies that it
+names; one that names none goes on about those of the clause before it. In the words that are left, the company in
+question is called "the company" and others "a rival", so that the model need not know any name: where one clause names
+several, it tells by these parts what is said of whom. Links, of which it learns nothing, are left out.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ _CUT = re.compile(
     r"\s+(?=(?:while|whereas|but|although|though|unlike|as|yet|after|because|whose|which|leaving|and|or|so|until)\b)",
     re.IGNORECASE,
 )
-# Where a clause with two companies is cut: before what leads to the second.
-_TURN = re.compile(
-    r"\s(?=(?:from|over|than|against|past|at the expense of|to|into|for|in favou?r of|with|by|off|and|on|of|behind|"
-    r"that|where|when|if)\s)",
-    re.IGNORECASE,
-)
+# "As" that leads to no clause of its own.
+_COMPARED = re.compile(r"\bas\s+\w+\s+as\b|\bas(?=\s+(?:of|usual|expected|feared|well|always)\b)", re.IGNORECASE)
+# What says nothing beside a name alone: "Unlike Harbor, ...", "Harbor and ...".
+_BESIDE = {"and", "or", "both", "like", "unlike", "with", "versus", "vs", "against", "after", "for", "at", "in", "as"}
+_LINK = re.compile(r"https?://\S*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,48 +47,54 @@ def passages(text: str, mentions: Sequence[Mention], given: Sequence[str] = ()) 
         own = clauses_of(text, mentions, ticker) if len(tickers) > 1 else [(0, len(text))]
         words = " ".join(text[start:end].strip() for start, end in own)
         reads = " ".join(_read(text, start, end, mentions, ticker) for start, end in own)
-        found.append(Passage(ticker, words, reads))
-    return found + [Passage(ticker, text, text) for ticker in given if ticker not in tickers]
+        found.append(Passage(ticker, words, legible(reads)))
+    return found + [Passage(ticker, text, legible(text)) for ticker in given if ticker not in tickers]
+
+
+def legible(text: str) -> str:
+    """The text without its links; one of nothing but links stays as it is."""
+    return " ".join(_LINK.sub(" ", text).split()) or text
 
 
 def clauses_of(text: str, mentions: Sequence[Mention], ticker: str) -> list[tuple[int, int]]:
     """The parts of a text that belong to one of its companies, as places, in order."""
     found: list[tuple[int, int]] = []
     waiting: list[tuple[int, int]] = []
-    last: str | None = None
+    owners: set[str] = set()
     for start, end in _clauses(text, mentions):
-        owner = next((m.ticker for m in mentions if start <= m.start < end), None)
-        if owner is None and last is None:
+        owners = {m.ticker for m in mentions if start <= m.start < end} or owners
+        if not owners:
             # Before the first name: it leads up to it.
             waiting.append((start, end))
             continue
-        last = owner or last
-        if last == ticker:
+        if ticker in owners:
             found += [*waiting, (start, end)]
         waiting = []
     return found
 
 
 def _clauses(text: str, mentions: Sequence[Mention]) -> list[tuple[int, int]]:
-    """The clauses with no more than one company each."""
+    """The clauses; one of nothing but a name is part of the next, or at the end of the one before."""
     inside = [(m.start, m.end) for m in mentions]
-    cuts = [m.end() for m in _CUT.finditer(text) if not any(a < m.end() < b for a, b in inside)]
-    edges = [0, *cuts, len(text)]
-    found: list[tuple[int, int]] = []
-    for start, end in pairwise(edges):
-        own = [m for m in mentions if start <= m.start < end]
-        for this, following in pairwise(own):
-            if this.ticker == following.ticker:
-                continue
-            turns = [m.start() for m in _TURN.finditer(text, this.end, following.start)]
-            between = turns[-1] if turns else (this.end + following.start) // 2
-            # Never within a word.
-            cut = text.find(" ", between, following.start)
-            cut = following.start if cut < 0 else cut
-            found.append((start, cut))
-            start = cut
-        found.append((start, end))
-    return [(start, end) for start, end in found if text[start:end].strip()]
+    plain = _COMPARED.sub(lambda m: "-" * len(m.group()), text)
+    cuts = [m.end() for m in _CUT.finditer(plain) if not any(a < m.end() < b for a, b in inside)]
+    edges = [0]
+    for end in cuts:
+        if _says_something(text, edges[-1], end, mentions):
+            edges.append(end)
+    if len(edges) > 1 and not _says_something(text, edges[-1], len(text), mentions):
+        edges.pop()
+    return list(pairwise([*edges, len(text)]))
+
+
+def _says_something(text: str, start: int, end: int, mentions: Sequence[Mention]) -> bool:
+    rest, place = "", start
+    for mention in mentions:
+        if start <= mention.start and mention.end <= end:
+            rest += text[place : mention.start]
+            place = mention.end
+    words = re.findall(r"\w+", rest + text[place:end])
+    return any(word.casefold() not in _BESIDE for word in words)
 
 
 def _read(text: str, start: int, end: int, mentions: Sequence[Mention], ticker: str) -> str:

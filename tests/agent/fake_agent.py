@@ -51,7 +51,9 @@ class FakeAgent:
 
     def __init__(self, data: Path, **settings: Any) -> None:
         self.settings = Settings(data=data, **settings)
-        self.domains: dict[str, Any] = dict.fromkeys(("support", "finance"), SimpleNamespace(locale="en-GB"))
+        self.domains: dict[str, Any] = dict.fromkeys(
+            ("support", "finance"), SimpleNamespace(locale="en-GB", folder=data)
+        )
         self.recommenders: dict[str, Any] = {}
         self.forgotten: list[tuple[str, str]] = []
         self.messages: list[Message] = []
@@ -118,7 +120,8 @@ class FakeAgent:
         self._maybe_fail()
         if conversation_id != "begun" or client_id not in {message.client_id for message in self.messages}:
             raise ConversationError(conversation_id)
-        nothing = {"citations": [], "quick_replies": [], "created_at": "2026-11-24T20:15:00.000+00:00", "judged": None}
+        when = "2026-11-24T20:15:00.000+00:00"
+        nothing = {"citations": [], "quick_replies": [], "figures": [], "created_at": when, "judged": None}
         said = reply("begun")
         rows = [
             {
@@ -141,6 +144,7 @@ class FakeAgent:
                     "text": said.text,
                     "message_id": "m1",
                     "citations": [asdict(said.citations[0])],
+                    "figures": [asdict(figure) for figure in said.figures],
                 },
                 **{"route": asdict(said.route), "why": said.why, "model_version": said.model_version, "judged": "up"},
             },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agent.types import Citation, Prediction, QuickReply, Ranked, Reply, Route, Sentiment
+from agent.types import Citation, Figure, Prediction, QuickReply, Ranked, Reply, Route, Sentiment
 
 VERSION = "support-3"
 
@@ -40,6 +40,13 @@ def citation() -> Citation:
     )
 
 
+def figure() -> Figure:
+    place = "/v1/demo/queries/q-0123456789ab"
+    return Figure(
+        "Parcels by day", f"{place}/chart.svg", f"{place}/chart.png", f"{place}/table.csv", "48 parcels in May"
+    )
+
+
 def reply(conversation_id: str, message_id: str = "m1", text: str = "They take three days. [1]") -> Reply:
     return Reply(
         conversation_id=conversation_id,
@@ -50,4 +57,5 @@ def reply(conversation_id: str, message_id: str = "m1", text: str = "They take t
         citations=(citation(),),
         quick_replies=(QuickReply("Track it", "where is my parcel"),),
         why={"intents": [["order_status", 0.91]], "sentiment": "neutral"},
+        figures=(figure(),),
     )

@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from agent.alerts import COOL_DOWN, RULES, AlertBook, Reading, Rule, readings
 from agent.database import DataFile
+from tests.hook import Hook
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 RULE = Rule("refusal_rate", opens=0.3, closes=0.2, looks=2)
@@ -66,21 +65,6 @@ def test_apps_are_counted_apart(file: DataFile) -> None:
     assert look(book, 0.4) == ["opened"]
     assert [alert.app for alert in book.alerts()] == ["shop"]
     assert book.alerts("bank") == []
-
-
-class Hook:
-    """A webhook that answers with ``status``, or cannot be reached."""
-
-    def __init__(self) -> None:
-        self.status: int | None = 200
-        self.heard: list[dict[str, Any]] = []
-        self.transport = httpx.MockTransport(self.answer)
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        if self.status is None:
-            raise httpx.ConnectError("no route", request=request)
-        self.heard.append(json.loads(request.content))
-        return httpx.Response(self.status)
 
 
 def test_the_webhook_hears_of_each_change_once(file: DataFile) -> None:

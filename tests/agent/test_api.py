@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from concurrent.futures import CancelledError
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from agent.errors import (
 from agent.server import create_app
 from agent.types import Gone, Message, Reply
 from tests.agent.fake_agent import FakeAgent
+from tests.agent.samples import figure
 from tests.agent.serving import BEARER, KEY, client_for, code_of
 
 
@@ -52,6 +54,7 @@ def test_a_reply_has_exactly_the_promised_fields(http: TestClient) -> None:
         "route",
         "citations",
         "quick_replies",
+        "figures",
         "why",
         "model_version",
     ]
@@ -61,6 +64,7 @@ def test_a_reply_has_exactly_the_promised_fields(http: TestClient) -> None:
     [cited] = body["citations"]
     assert cited["text"][cited["start"] : cited["end"]] == cited["sentence"]
     assert body["quick_replies"] == [{"title": "Track it", "text": "where is my parcel"}]
+    assert body["figures"] == [asdict(figure())]
     assert body["why"]["sentiment"] == "neutral"
 
 
@@ -288,6 +292,7 @@ def test_a_client_lists_and_reads_its_own_conversations(http: TestClient) -> Non
     assert (user["role"], user["route"], user["judged"]) == ("user", None, None)
     assert (bot["role"], bot["route"]["kind"], bot["judged"]) == ("bot", "answer", "up")
     assert bot["citations"][0]["sentence"] == "They take three days."
+    assert (user["figures"], bot["figures"]) == ([], [asdict(figure())])
 
 
 def test_nobody_reads_or_deletes_anothers_conversations(http: TestClient, agent: FakeAgent) -> None:

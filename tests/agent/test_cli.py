@@ -133,6 +133,13 @@ def test_chat_answers_in_the_terminal(run: Run, monkeypatch: pytest.MonkeyPatch)
     assert "I am a machine." in out
 
 
+def test_chat_names_the_charts_of_a_reply(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = iter(["where is my book", "1234", ""])
+    monkeypatch.setattr("builtins.input", lambda *_: next(lines))
+    _, out, _ = run("chat", "library")
+    assert "Loans (PNG /v1/library/loans.png, CSV /v1/library/loans.csv)" in " ".join(out.split())
+
+
 def test_doctor_finds_a_sound_installation(run: Run) -> None:
     _, out, _ = run("doctor", "--json")
     found = {row["what"]: row["ok"] for row in json.loads(out)}
@@ -170,7 +177,7 @@ def test_bench_load_tells_figures_and_fails_with_the_replies(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("predict", "nope", "hello"), "No app 'nope'. Available: library"),
+        (("predict", "nope", "hello"), "No app 'nope'. Available: finance, library, support"),
         (("check", "nope"), "No app 'nope'"),
         (("evaluate", "library", "--version", "9"), "no version '9'"),
         (("train", "library", "--method", "magic"), "Unknown adapter method 'magic'. Available: lora"),

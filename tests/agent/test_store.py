@@ -16,7 +16,7 @@ from agent.database import FILE_NAME
 from agent.errors import BadInputError, ConversationError, DiskFullError, LockedError, StoreError
 from agent.store import Store
 from agent.types import Feedback
-from tests.agent.samples import VERSION, prediction, reply, route
+from tests.agent.samples import VERSION, figure, prediction, reply, route
 
 
 @pytest.fixture
@@ -52,6 +52,7 @@ def test_a_turn_keeps_both_messages_prediction_route_and_state(store: Store) -> 
     assert (bot["role"], bot["message_id"], bot["text"]) == ("bot", "m1", "They take three days. [1]")
     assert bot["citations"][0]["passage_id"] == "shipping#2"
     assert bot["quick_replies"] == [{"title": "Track it", "text": "where is my parcel"}]
+    assert (user["figures"], bot["figures"]) == ([], [asdict(figure())])
     [said] = rows(store, "SELECT * FROM predictions")
     assert (said["message_id"], said["model_version"], said["intent"]) == ("m1", VERSION, "order_status")
     assert (said["out_of_scope"], said["latency_ms"]) == (0.125, 12.5)

@@ -1,4 +1,4 @@
-"""The support app's scripted conversations with its trained model; ``switchboard test support`` shows each miss."""
+"""The apps' scripted conversations with their trained models; ``switchboard test APP`` shows each miss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ against its target."""
 
 
 @pytest.mark.real
-def test_nearly_all_conversations_go_as_expected(trained_data: Path) -> None:
-    done = rehearse_app(Settings.load(env={}, data=trained_data), "support")
+@pytest.mark.parametrize(("app", "folder"), [("support", "trained_data"), ("finance", "finance_data")])
+def test_nearly_all_conversations_go_as_expected(app: str, folder: str, request: pytest.FixtureRequest) -> None:
+    trained: Path = request.getfixturevalue(folder)
+    done = rehearse_app(Settings.load(env={}, data=trained), app)
     shown = [f"{m.script.name}, turn {m.turn.number}: {m.what} {m.expected}, got {m.got}" for m in done.misses]
     assert done.passed >= FLOOR * len(done.scripts), "\n".join(shown)

@@ -47,7 +47,7 @@ def _fill(file: DataFile, start: int, end: int) -> None:
             )
             negative, positive = rng.random() / 2, rng.random() / 2
             mention = [i, rng.choice(TICKERS), day, day, negative, 1 - negative - positive, positive]
-            db.execute("INSERT INTO mentions VALUES (?, ?, ?, ?, ?, ?, ?, 0.5, 0.25, '')", mention)
+            db.execute("INSERT INTO mentions VALUES (?, ?, ?, ?, ?, ?, ?, 0.5, 0.25, '', '', '')", mention)
         add_to_days(db, start + 1)
 
 

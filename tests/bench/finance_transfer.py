@@ -10,11 +10,10 @@ from sklearn.metrics import f1_score
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from apps.finance.columns import plain
+from apps.finance.windows import legible
 from tests.bench import data, finance_model
 from tests.bench.result import Result
 
-LABELS = ("bearish", "neutral", "bullish")
-"""Their names of negative, neutral and positive, in the model's order."""
 BETTER_BY = 0.08
 NEUTRAL = 0.05
 """VADER's own advice: neutral within so much of zero."""
@@ -26,11 +25,11 @@ def measure() -> Result:
     if data.QUICK:
         rows = rows[::20]
     texts = [plain(row["text"]) for row in rows]
-    truth = [LABELS.index(row["label_name"]) for row in rows]
+    truth = [finance_model.LABELS.index(row["label_name"]) for row in rows]
     lexicon = SentimentIntensityAnalyzer()
     compound = [lexicon.polarity_scores(text)["compound"] for text in texts]
     found = {
-        "ours": finance_model.probabilities(texts).argmax(-1).tolist(),
+        "ours": finance_model.probabilities([legible(text) for text in texts]).argmax(-1).tolist(),
         "majority": [int(np.bincount(truth).argmax())] * len(truth),
         "VADER": [0 if score <= -NEUTRAL else 2 if score >= NEUTRAL else 1 for score in compound],
     }

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -21,13 +22,21 @@ from tests.e2e import console
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 WAIT = 20_000
 """Milliseconds."""
+START = 300
+"""Seconds in which a server has to be ready; an app without a model is indexed and gets its probes first."""
 
 
 @pytest.fixture(scope="session")
 def server(trained_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a server on a copy of the trained data folder."""
-    data = tmp_path_factory.mktemp("data")
-    shutil.copytree(trained_data, data, dirs_exist_ok=True)
+    with serving(trained_data, tmp_path_factory.mktemp("data")) as address:
+        yield address
+
+
+@contextmanager
+def serving(trained: Path, data: Path) -> Iterator[str]:
+    """A server of its own process on a copy of the data folder ``trained``, which goes to ``data``; its address."""
+    shutil.copytree(trained, data, dirs_exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -35,7 +44,8 @@ def server(trained_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     log = data / "server.log"
     with log.open("w") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "agent.cli", "serve", "--port", str(port), "--data", str(data)],
+            # Whichever app has no model in the folder is answered for by probes.
+            [sys.executable, "-m", "agent.cli", "serve", "--no-train", "--port", str(port), "--data", str(data)],
             cwd=ROOT,
             env=os.environ | {"SWITCHBOARD_RATE_LIMIT": "0", "HF_HUB_OFFLINE": "1"},
             stdout=stream,
@@ -50,7 +60,7 @@ def server(trained_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + START
     while time.monotonic() < end:
         if process.poll() is not None:
             pytest.fail(f"the server ended by itself:\n{log.read_text()}")
@@ -59,7 +69,7 @@ def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
                 return
         except httpx.TransportError:
             time.sleep(0.3)
-    pytest.fail(f"the server was not ready in two minutes:\n{log.read_text()}")
+    pytest.fail(f"the server was not ready in time:\n{log.read_text()}")
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +88,7 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
     """The page of the trained support app, in a browser profile of its own."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = context.new_page()
-    page.goto(server)
+    page.goto(f"{server}/?app=support")
     expect(page.locator("body[data-ready]")).to_be_visible(timeout=WAIT)
     yield page
     context.close()

@@ -33,7 +33,7 @@ class StoredAgent(FakeAgent):
     def __init__(self, data: Path, apps: int = 2) -> None:
         super().__init__(data, apps=apps)
         self.settings = Settings(data=data, rate_limit=0)
-        self.domains = dict.fromkeys(self.domains, SimpleNamespace(locale="en-GB"))
+        self.domains = dict.fromkeys(self.domains, SimpleNamespace(locale="en-GB", folder=data))
         self.go = threading.Event()
 
     def reply(self, message: Message, gone: Gone | None = None) -> Reply:

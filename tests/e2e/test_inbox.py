@@ -99,7 +99,7 @@ def test_of_two_operators_one_gets_the_conversation(
         sign_in(other, address, "ben")
         open_waiting(operator)
         open_waiting(other)
-        # Its page does not know yet that the other one was faster: what it asks for waits until the route is taken away.
+        # Its page does not know yet that the other one was faster: what it asks for waits until unroute.
         other.route("**/console/api/conversations/*?after=*", lambda route: None)
         operator.locator(".acts .primary").click()
         expect(operator.locator(".state")).to_have_text(EN["is_mine"], timeout=WAIT)

@@ -65,7 +65,7 @@ def test_thumbs_reach_the_store(page: Page) -> None:
 def test_nothing_is_wider_than_a_phone(browser: Browser, server: str) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
     page = context.new_page()
-    page.goto(server)
+    page.goto(f"{server}/?app=support")
     expect(page.locator("body[data-ready]")).to_be_visible(timeout=WAIT)
     ask(page, "can i return worn shoes?")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -90,18 +90,20 @@ def test_the_api_answers_from_another_process(server: str) -> None:
         ).json()
         assert second["route"]["kind"] == "action"
         assert "TT-48213" in second["text"]
-        answer = client.post("/v1/messages", json={"text": "can i return worn shoes?"}).json()
+        answer = client.post("/v1/messages", json={"app": "support", "text": "can i return worn shoes?"}).json()
         cited = answer["citations"][0]
         assert cited["text"][cited["start"] : cited["end"]] == cited["sentence"]
         assert "worn" in client.get(cited["url"]).text
-        refused = client.post("/v1/messages", json={"text": "is the moon landing fake"}).json()
+        refused = client.post("/v1/messages", json={"app": "support", "text": "is the moon landing fake"}).json()
         assert refused["route"]["kind"] == "refuse"
         assert refused["route"]["reason"]
         said = client.post("/v1/feedback", json={"message_id": answer["message_id"], "kind": "up"})
         assert said.status_code == 200
     with httpx.Client(base_url=server, timeout=20) as stranger:
-        stranger.post("/v1/messages", json={"text": "hello"})
-        theft = stranger.post("/v1/messages", json={"text": "and now?", "conversation_id": first["conversation_id"]})
+        stranger.post("/v1/messages", json={"app": "support", "text": "hello"})
+        theft = stranger.post(
+            "/v1/messages", json={"app": "support", "text": "and now?", "conversation_id": first["conversation_id"]}
+        )
         assert theft.status_code == 404
 
 
@@ -126,7 +128,7 @@ def test_hostile_text_gets_a_harmless_answer(server: str, text: str) -> None:
 
 
 def test_chinese_is_told_so_and_offered_a_person(server: str) -> None:
-    reply = httpx.post(f"{server}/v1/messages", json={"text": HOSTILE["chinese"]}, timeout=20).json()
+    reply = httpx.post(f"{server}/v1/messages", json={"app": "support", "text": HOSTILE["chinese"]}, timeout=20).json()
     assert reply["route"]["kind"] == "refuse"
     assert re.search(r"[\u4e00-\u9fff]", reply["text"])
     assert any("person" in q["text"].lower() for q in reply["quick_replies"])

@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from agent.config import Settings
@@ -14,6 +15,7 @@ from agent.schema import WHY_EXAMPLE
 from agent.store import Store
 from agent.types import Citation, Feedback, Gone, Holder, Message, QuickReply, Reply, Route
 from agent.users import UserBook
+from tests.agent.samples import figure
 
 PASSAGE = (
     "Standard delivery within the country takes two to four working days and is free from 60 pounds. "
@@ -65,12 +67,13 @@ FAILURES = {
 def rows_of(text: str, reply: Reply, created_at: str = "2026-11-24T20:15:00.000+00:00") -> list[dict[str, Any]]:
     """One turn as a store gives it back."""
     said = {"number": 1, "role": "user", "text": text, "message_id": "u"}
-    nothing = {"citations": [], "quick_replies": [], "route": None}
+    nothing = {"citations": [], "quick_replies": [], "figures": [], "route": None}
     answered = {"number": 2, "role": "bot", "text": reply.text, "message_id": reply.message_id}
     grounds = {
         "route": asdict(reply.route),
         "citations": [asdict(citation) for citation in reply.citations],
         "quick_replies": [asdict(quick) for quick in reply.quick_replies],
+        "figures": [asdict(figure) for figure in reply.figures],
         "why": dict(reply.why),
         "model_version": reply.model_version,
     }
@@ -107,7 +110,7 @@ class FakeAgent:
         self.settings = Settings(data=data)
         self.inbox: FakeInbox = FakeInbox()
         self.operator: str | None = None
-        self.domains: dict[str, Any] = dict.fromkeys(["support", "finance"][:apps])
+        self.domains: dict[str, Any] = dict.fromkeys(["support", "finance"][:apps], SimpleNamespace(folder=data))
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
         self.kept: dict[str, list[dict[str, Any]]] = {}
@@ -156,6 +159,8 @@ class FakeAgent:
                 for title in ("Track an order", "Return something", "Check a size", "Talk to a person")
             )
             return Reply(conversation_id, message_id, text, route, "support-3", (), quick, WHY)
+        if word == "chart":
+            return Reply(conversation_id, message_id, "It rose in May.", answer, "support-3", figures=(figure(),))
         if word == "hostile":
             return Reply(conversation_id, message_id, HOSTILE, answer, "support-3")
         text = f"Good news for muddy boots. {SENTENCE} [1]\n\n- brush them off\n- use the label from your account [2]"

@@ -44,7 +44,7 @@ class OneConversation(FakeInbox):
             {"number": 2, "role": "bot", "author": "", "text": "**Hello** <script>alert(1)</script>"},
             {"number": 3, "role": "bot", "author": "ann", "text": "<i>I am Ann</i>"},
         ]
-        rest = {"citations": [], "created_at": "2026-11-24T20:15:00.000+00:00", "judged": None}
+        rest = {"citations": [], "figures": [], "created_at": "2026-11-24T20:15:00.000+00:00", "judged": None}
         return {"id": "c1", "holder": "waiting", "messages": [row | rest for row in rows if row["number"] > after]}
 
     def take(self, conversation_id: str, operator: str) -> None:
@@ -129,7 +129,7 @@ def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_do_not_get(clien
     answer = sign_in(client, " Ann ")
     assert answer.status_code == 204
     cookie = answer.headers["set-cookie"].lower()
-    for part in ("switchboard_session=", "httponly", "samesite=lax", "path=/console"):
+    for part in ("switchboard_session=", "httponly", "samesite=lax", "path=/"):
         assert part in cookie
     assert "secure" not in cookie
     assert client.get("/console").headers["location"] == "/console/inbox"

@@ -73,9 +73,14 @@ class FakeDesk:
         if message_id != "m1":
             raise ConversationError(message_id)
         both = {"author": "", "created_at": AT, "judged": None}
-        said = {"number": 1, "role": "user", "text": "<b>hi</b>", "message_id": "u", "citations": []}
+        said = {"number": 1, "role": "user", "text": "<b>hi</b>", "message_id": "u", "citations": [], "figures": []}
         answered = {"number": 2, "role": "bot", "text": "**yes** <script>x</script>", "message_id": "m1"}
-        grounds = {"citations": [asdict(citation())], "route": {"kind": "answer", "reason": "clear"}, "why": WHY}
+        grounds = {
+            "citations": [asdict(citation())],
+            "figures": [],
+            "route": {"kind": "answer", "reason": "clear"},
+            "why": WHY,
+        }
         passage: Any = FakePassage(id=citation().passage_id, text="x" * 1000)
         return Opened(
             [said | both, answered | grounds | both | {"model_version": "3"}],

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ui.site import ASSETS
+from ui.document import ASSETS
 from ui.theme import DARK_PAGE, LIGHT_PAGE, accents, app_styles, contrast, parse, theme
 
 COLOURS = ["#2f7d5b", "#f5b301", "#ffffff", "#000000", "#fff", "#ff0000", "#2563eb", "#808080"]

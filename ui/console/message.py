@@ -17,7 +17,7 @@ def shown_message(row: Mapping[str, Any]) -> dict[str, Any]:
         "kind": "person" if row["author"] else row["role"],
         "text": None if by_bot else row["text"],
         "html": to_html(row["text"]) if by_bot else None,
-        "sources": [citation["title"] for citation in row["citations"]],
+        "sources": [shown["title"] for shown in (*row["citations"], *row["figures"])],
         "created_at": row["created_at"],
         "judged": row["judged"],
     }

@@ -9,11 +9,12 @@ from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from agent.config import Settings
+from agent.identity import SESSION_COOKIE
 from agent.limits import network
 from agent.problems import of_status
 from agent.users import LONGEST_PASSWORD, UserBook
 from ui.console import inbox, models, monitor, review
-from ui.console.session import COOKIE, recognise, user_of
+from ui.console.session import recognise, user_of
 from ui.console.shell import Tab, may_see, page, sign_in_page
 from ui.theme import theme_of
 from ui.words import language_of
@@ -48,14 +49,15 @@ def console_router(agent: ConsoleAgent, users: UserBook, version: str) -> APIRou
         token = users.sign_in(body.name.strip().lower(), body.password, address)
         response = Response(status_code=204)
         secure = agent.settings.secure_cookies
-        response.set_cookie(COOKIE, token, path="/console", httponly=True, samesite="lax", secure=secure)
+        # For the whole site: pages of apps ask who is signed in as well.
+        response.set_cookie(SESSION_COOKIE, token, path="/", httponly=True, samesite="lax", secure=secure)
         return response
 
     @router.post("/api/sign-out", status_code=204)
     def sign_out(request: Request) -> Response:
-        users.sign_out(request.cookies.get(COOKIE, ""))
+        users.sign_out(request.cookies.get(SESSION_COOKIE, ""))
         response = Response(status_code=204)
-        response.delete_cookie(COOKIE, path="/console")
+        response.delete_cookie(SESSION_COOKIE, path="/")
         return response
 
     for tab in TABS:

@@ -12,11 +12,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from agent.identity import PAGE_HEADER, SESSION_COOKIE
 from agent.problems import NotAllowedError, Problem
 from agent.users import User, UserBook
 
-COOKIE = "switchboard_session"
-HEADER = "x-switchboard"
 BY_ITSELF = "poll"
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
@@ -25,12 +24,12 @@ def recognise(users: UserBook) -> Callable[[Request], None]:
     """A dependency of all the console's routes: puts the user whose session it is, or None, on the request."""
 
     def recognised(request: Request) -> None:
-        header = request.headers.get(HEADER)
+        header = request.headers.get(PAGE_HEADER)
         if header is None and request.method not in _SAFE_METHODS:
             raise NotAllowedError(
                 Problem(403, "foreign_request", "Only the console's own pages may send this.", "Use the page.")
             )
-        token = request.cookies.get(COOKIE)
+        token = request.cookies.get(SESSION_COOKIE)
         request.state.user = users.session(token, used=header != BY_ITSELF) if token else None
 
     return recognised

@@ -6,7 +6,6 @@ A tab draws itself in the browser: the server gives its words, its script (``ass
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +16,7 @@ from fastapi import APIRouter
 from agent.errors import UnknownAppError
 from agent.users import Role, User
 from ui.console.words import FRAME
+from ui.document import document
 from ui.frame import settings_choices
 from ui.words import Words
 
@@ -73,9 +73,16 @@ def page(
         f'<main id="main" class="{tab.name}" tabindex="-1"><h1 class="sr-only">{escape(own["tab"])}</h1></main>'
         '<p id="told" role="status"></p>'
     )
-    title = f"{own['tab']} · Switchboard"
-    scripts = ("console", *tab.scripts, tab.name)
-    return _document(title, body, facts, ("console", tab.name), scripts, language, theme, version)
+    return document(
+        f"{own['tab']} · Switchboard",
+        body,
+        facts,
+        styles=(f"/ui/{tab.name}.css",),
+        scripts=tuple(f"/ui/{name}.js" for name in (*tab.scripts, tab.name)),
+        words=frame,
+        theme=theme,
+        version=version,
+    )
 
 
 def sign_in_page(any_user: bool, language: str, theme: str, version: str) -> str:
@@ -99,8 +106,16 @@ def sign_in_page(any_user: bool, language: str, theme: str, version: str) -> str
         f"<h1>Switchboard</h1><p class='lead'>{escape(words['sign_in_lead'])}</p>{form}</div>"
         f'<div class="choices">{settings_choices(language, theme, words)}</div></main>'
     )
-    title = f"{words['sign_in']} · Switchboard"
-    return _document(title, body, {"words": words}, ("console",), ("console", "sign-in"), language, theme, version)
+    return document(
+        f"{words['sign_in']} · Switchboard",
+        body,
+        {"words": words},
+        styles=(),
+        scripts=("/ui/sign-in.js",),
+        words=words,
+        theme=theme,
+        version=version,
+    )
 
 
 def require_app(apps: Sequence[Mapping[str, Any]], name: str) -> None:
@@ -113,29 +128,3 @@ def require_app(apps: Sequence[Mapping[str, Any]], name: str) -> None:
 def may_see(user: User, tab: Tab) -> bool:
     """Whether the tab is there for this user."""
     return user.role in (tab.role, "admin")
-
-
-def _document(
-    title: str,
-    body: str,
-    facts: Mapping[str, Any],
-    styles: Sequence[str],
-    scripts: Sequence[str],
-    language: str,
-    theme: str,
-    version: str,
-) -> str:
-    shade = "" if theme == "auto" else f' data-theme="{theme}"'
-    tag = FRAME[language]["tag"]
-    head = "".join(
-        f'<link rel="stylesheet" href="/ui/{name}.css?v={version}">' for name in ("frame", *dict.fromkeys(styles))
-    ) + "".join(
-        f'<script src="/ui/{name}.js?v={version}" defer></script>' for name in dict.fromkeys(("choice", *scripts))
-    )
-    return (
-        f'<!doctype html><html lang="{tag}"{shade} data-console><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title)}</title><link rel="icon" href="/ui/icon.svg" type="image/svg+xml">{head}</head>'
-        f'<body data-facts="{escape(json.dumps(facts, ensure_ascii=False))}"><div id="shell">{body}</div>'
-        f'<noscript><p id="no-script">{escape(FRAME[language]["no_script"])}</p></noscript></body></html>'
-    )

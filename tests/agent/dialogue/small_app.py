@@ -108,6 +108,7 @@ negative = ["I am sorry about the fine:"]
 
 ACTIONS = """
 from agent.dialogue.actions import ActionContext, ActionError, ActionResult, action, inert
+from agent.types import Figure
 
 @action("loan_status")
 def loan_status(context: ActionContext) -> ActionResult:
@@ -116,7 +117,8 @@ def loan_status(context: ActionContext) -> ActionResult:
         return ActionResult(f"No card {card}.", missing="card")
     if card == "C-9999":
         raise ActionError("disk I/O error")
-    return ActionResult(f"Card {card}: due on Friday.")
+    loans = Figure("Loans", "/v1/library/loans.svg", "/v1/library/loans.png", "/v1/library/loans.csv")
+    return ActionResult(f"Card {card}: due on Friday.", figures=(loans,))
 
 @action("check_reservation")
 def check(context: ActionContext) -> ActionResult:

@@ -47,6 +47,21 @@ def test_an_answer_has_a_lead_in_the_words_of_the_passage_and_its_citation(talk:
     assert [c.passage_id for c in draft.citations] == ["opening#1"]
 
 
+def test_the_charts_of_an_action_come_with_its_words(talk: Talk) -> None:
+    talk.say(predict("where is my book", "loan_status"))
+    assert [figure.title for figure in talk.say(predict("1234", "person", 0.3)).figures] == ["Loans"]
+    assert talk.say(predict("hello", "greeting")).figures == ()
+
+
+def test_where_sentiment_is_no_mood_it_neither_colours_a_reply_nor_is_kept(domain: Domain, tmp_path: Path) -> None:
+    talk = Talk(replace(domain, moods=False), tmp_path)
+    drafts = [talk.say(predict(f"the fine is {bad}", "fines", mood="negative"), [hit()]) for bad in ("awful", "wrong")]
+    assert [draft.route.kind for draft in drafts] == ["answer", "answer"]
+    assert "About fines:" in drafts[0].text
+    assert [draft.prediction.sentiment for draft in drafts] == [None, None]
+    assert talk.tracker.anger == 0
+
+
 def test_quick_replies_are_remembered_with_what_they_mean_until_the_next_reply(talk: Talk) -> None:
     talk.say(predict("is the moon cheese", out_of_scope=0.9))
     assert talk.tracker.offered == {

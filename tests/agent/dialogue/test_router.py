@@ -129,6 +129,14 @@ def test_a_bare_value_repeats_the_last_wish_or_stands_for_its_own(domain: Domain
     )
 
 
+def test_a_value_that_an_action_takes_without_asking_repeats_it_too(domain: Domain) -> None:
+    intents = dict(domain.intents) | {"hours": replace(domain.intents["hours"], takes=("card",))}
+    after = Tracker("c", "library", last_intent="hours")
+    unsure = predict("C-1234", "fines", 0.3)
+    assert routed(replace(domain, intents=intents), unsure, after, card="C-1234").intent == "hours"
+    assert routed(domain, unsure, after, card="C-1234").intent == "loan_status"
+
+
 def test_a_form_in_progress_keeps_the_message(domain: Domain) -> None:
     tracker = Tracker("c", "library", form=FormState("reserve", "reservation", {}, asking="card"))
     route = routed(domain, predict("1234", "person", 0.4, out_of_scope=0.9), tracker, card="C-1234")

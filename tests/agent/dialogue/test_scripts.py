@@ -114,6 +114,7 @@ def test_a_folder_without_conversations_says_so(domain: Domain, tmp_path: Path) 
 @pytest.mark.parametrize("app", [f for f in BUILT_IN.iterdir() if (f / "conversations").is_dir()], ids=lambda f: f.name)
 def test_the_conversations_of_the_apps_that_ship_are_well_formed(app: Path) -> None:
     scripts = load_scripts(app / "conversations", Domain.load(app))
-    assert len(scripts) >= 60
-    assert all(3 <= len(script.turns) <= 12 for script in scripts)
+    # Enough that a share of them says something.
+    assert len(scripts) >= 15
+    assert all(len(script.turns) <= 12 for script in scripts)
     assert len({script.name for script in scripts}) == len(scripts)

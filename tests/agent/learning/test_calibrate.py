@@ -16,7 +16,7 @@ from agent.learning.calibrate import (
 )
 from agent.model.backbone import Backbone
 from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel, Outputs
-from agent.model.neighbours import nearest
+from agent.model.neighbours import HalfVectors, nearest
 from agent.model.scope import ScopeScorer, strangeness
 
 
@@ -47,10 +47,22 @@ def test_a_score_is_the_same_with_neighbours_found_before_and_without_features_t
     scorer = ScopeScorer(known, known[::-1], even, even, (1.0, 0.0, 1.0, 0.0), 0.0)
     wanted = scorer.score(logits, texts, texts)
     assert scorer.score(logits, texts, texts, nearest(texts, known, 20)) == pytest.approx(wanted)
-    assert scorer.lean().features.size == 0
-    assert scorer.lean().score(logits, texts, texts).tolist() == wanted.tolist()
+    assert len(scorer.lean().features) == 0
+    assert scorer.lean().score(logits, texts, texts) == pytest.approx(wanted, abs=1e-3)
     whole = replace(scorer, weights=even)
-    assert whole.lean() is whole
+    assert whole.lean().score(logits, texts, texts) == pytest.approx(whole.score(logits, texts, texts), abs=1e-3)
+
+
+def test_half_precision_finds_the_same_neighbours() -> None:
+    rng = np.random.default_rng(0)
+    known = rng.normal(size=(500, 16)).astype(np.float32)
+    known /= np.linalg.norm(known, axis=1, keepdims=True)
+    texts, half = known[:40][:, ::-1], HalfVectors(known)
+    wanted, found = nearest(texts, known, 5), nearest(texts, half, 5)
+    assert (wanted.rows == found.rows).mean() > 0.95
+    assert found.cosines == pytest.approx(wanted.cosines, abs=1e-3)
+    assert nearest(texts, half, 1000).rows.shape == (40, 500)
+    assert half.matrix() == pytest.approx(known, abs=1e-3)
 
 
 def test_nearest_gives_the_best_first_and_survives_few_known() -> None:

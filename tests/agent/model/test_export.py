@@ -94,7 +94,8 @@ def test_examples_are_searched_once_for_vote_and_score(
 ) -> None:
     folder = save_version(tiny, tmp_path)
     model = open_version(folder, tiny)
-    assert model.scopes["intent"].features.size == 0  # with the default weights they do not count
+    assert len(model.scopes["intent"].features) == 0  # with the default weights they do not count
+    assert model.scopes["intent"].queries is model.votes["intent"].queries
     monkeypatch.setattr(scope, "nearest", None)
     assert_alike(model.predict(TEXTS[:1]), load_model(folder, tiny).predict(TEXTS[:1]))
 

@@ -11,7 +11,7 @@ import pytest
 
 from agent.database import DataFile
 from apps.finance.ingest import Ingester
-from apps.finance.items import open_items
+from apps.finance.items import Reading, open_items
 from apps.finance.mentions import Finder
 from apps.finance.times import Clock
 from apps.finance.watchlist import Company, load_doubtful, load_watchlist
@@ -21,11 +21,11 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 DOUBTFUL = load_doubtful(FOLDER / "doubtful.csv")
 
 
-def by_word(texts: Sequence[str]) -> list[tuple[float, float, float]]:
+def by_word(texts: Sequence[str]) -> list[Reading]:
     """Negative where a text says "loss", positive where it says "profit", else neutral."""
+    negative, neutral, positive = (0.8, 0.1, 0.1), (0.1, 0.8, 0.1), (0.1, 0.1, 0.8)
     return [
-        (0.8, 0.1, 0.1) if "loss" in text else (0.1, 0.1, 0.8) if "profit" in text else (0.1, 0.8, 0.1)
-        for text in texts
+        Reading(negative if "loss" in text else positive if "profit" in text else neutral, "words-1") for text in texts
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import date, timedelta
 from xml.etree import ElementTree
 
@@ -99,3 +100,25 @@ def test_nothing_to_draw_is_said() -> None:
         heat_map({})
     with pytest.raises(ValueError, match="same periods"):
         heat_map({"JPM": points(), "BAC": points(5)})
+
+
+def test_a_page_finds_what_a_part_is_of() -> None:
+    svg = "{http://www.w3.org/2000/svg}"
+    root = ElementTree.fromstring(heat_map({"BAC": points(), 'A "B"': points()}).svg)
+    cells = [(one.get("data-name"), one.get("data-at")) for one in root.iter(f"{svg}g") if one.get("data-at")]
+    assert len(cells) == 22
+    assert cells[0] == ("BAC", "2014-05-01")
+    assert cells[-1] == ('A "B"', "2014-05-12")
+    root = ElementTree.fromstring(index_chart("JPM", points()).svg)
+    assert [one.get("data-at") for one in root.iter(f"{svg}g") if one.get("data-at")][3] == "2014-05-04"
+    # A style sheet within a picture would be one of the page around it.
+    assert not list(root.iter(f"{svg}style"))
+
+
+def test_a_narrow_picture_keeps_the_size_of_its_letters() -> None:
+    wide, narrow = index_chart("JPM", points()), index_chart("JPM", points(), width=4)
+    assert 'width="576pt"' in wide.svg
+    assert 'width="288pt"' in narrow.svg
+    sizes = [set(re.findall(r"font-size: ([\d.]+)px", chart.svg)) for chart in (wide, narrow)]
+    assert sizes[0] == sizes[1]
+    assert "11" in sizes[0]

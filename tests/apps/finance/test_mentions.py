@@ -70,11 +70,27 @@ def test_each_company_has_its_own_clause(finder: Finder) -> None:
     assert (second.ticker, second.words) == ("MWND", "Merrowind is flying full planes and raising fares.")
 
 
-def test_a_clause_without_a_name_goes_on_about_the_last(finder: Finder) -> None:
-    text = "Halcyon takes the contract from Quartzline; the chipmaker drops 5%."
+def test_a_clause_without_a_name_goes_on_about_the_one_before_it(finder: Finder) -> None:
+    text = "Halcyon beats, Quartzline warns; the chipmaker drops 5%."
     first, second = passages(text, finder.find(text))
-    assert first.words == "Halcyon takes the contract"
-    assert second.words == "from Quartzline; the chipmaker drops 5%."
+    assert first.words == "Halcyon beats,"
+    assert second.words == "Quartzline warns; the chipmaker drops 5%."
+
+
+@pytest.mark.parametrize("between", ["takes the contract from", "grew twice as fast as", "as expected beats"])
+def test_a_clause_of_two_companies_is_read_whole_by_their_parts(finder: Finder, between: str) -> None:
+    text = f"Halcyon {between} Quartzline."
+    assert [(p.words, p.reads) for p in passages(text, finder.find(text))] == [
+        (text, f"the company {between} a rival."),
+        (text, f"a rival {between} the company."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["Unlike Halcyon, Quartzline beats", "Halcyon and Quartzline beat", "Quartzline beats, like Halcyon"]
+)
+def test_a_name_alone_is_no_clause(finder: Finder, text: str) -> None:
+    assert [p.words for p in passages(text, finder.find(text))] == [text, text]
 
 
 def test_one_company_has_the_whole_text(finder: Finder) -> None:
@@ -84,6 +100,18 @@ def test_one_company_has_the_whole_text(finder: Finder) -> None:
 
 def test_a_company_that_is_given_without_being_named_has_the_whole_text(finder: Finder) -> None:
     assert [(p.ticker, p.words) for p in passages("Shares up", [], ["HLXN"])] == [("HLXN", "Shares up")]
+
+
+def test_what_the_model_reads_has_no_names_and_no_links(finder: Finder) -> None:
+    text = "$HLXN beats Quartzline https://t.example/a1 https://t.example/b2"
+    found = {p.ticker: p for p in passages(text, finder.find(text), ["MWND"])}
+    assert [found[ticker].reads for ticker in ("HLXN", "QRTZ", "MWND")] == [
+        "the company beats a rival",
+        "a rival beats the company",
+        "$HLXN beats Quartzline",
+    ]
+    assert found["MWND"].words == text
+    assert [p.reads for p in passages("https://t.example/a1", [], ["HLXN"])] == ["https://t.example/a1"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,24 @@ def test_a_gzip_that_is_cut_short_gives_what_it_has(tmp_path: Path) -> None:
         found.extend(read_rows(path))
     assert 100 < len(found) < 5000
     assert found[0] == json.loads(lines[0])
+
+
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_a_large_file_takes_no_more_memory_than_a_small_one(tmp_path: Path, end: bytes) -> None:
+    def peak(count: int) -> int:
+        path = tmp_path / f"{count}.csv"
+        # Without the ends of lines it is one line as long as the file.
+        path.write_bytes(b"text,date\n" + (b"Halcyon " * 125 + b",2026-07-01" + end) * count)
+        tracemalloc.start()
+        sha256_of(path)
+        for _ in read_rows(path):
+            pass
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    small, large = peak(12_000), peak(24_000)
+    assert large < small + 100_000
 
 
 def test_a_file_of_no_known_kind_and_one_that_is_not_there(tmp_path: Path) -> None:

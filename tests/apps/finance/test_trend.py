@@ -106,6 +106,18 @@ def test_one_item_has_a_point_and_no_band_and_none_has_neither() -> None:
     assert 0 < none.smooth < one.smooth
 
 
+def test_two_items_have_a_wide_band_around_their_point() -> None:
+    def width(times: int) -> float:
+        (point,) = index([row(MONDAY, [(0.7, 0.9), (0.7, -0.3)] * times)], MONDAY, MONDAY, "day")
+        assert point.low is not None
+        assert point.value is not None
+        assert point.high is not None
+        assert -1 <= point.low < point.value < point.high <= 1
+        return point.high - point.low
+
+    assert width(1) > 3 * width(50)
+
+
 def drawn_from_items(days: list[Items], draws: int = 20_000) -> NDArray[np.float64]:
     """The Poisson bootstrap over the items themselves."""
     random = np.random.default_rng(3)
