@@ -46,7 +46,7 @@ def trained() -> MultiTaskModel:
         return load_model(folder, joint.backbone()).eval()
     rows, validation, documents = joint.rows_for(TASKS)
     picks = found.picks(len(rows))
-    rows = [*rows, *(Row(one.text) for one in found.asked)]
+    rows = [*rows, *(Row(one.text) for one in found.taught())]
     heads = {task: HeadSpec("sentiment" if task == joint.SST else "intent", joint.labels(task)) for task in TASKS}
     spec = ModelSpec({**heads, QUERY: HeadSpec("query"), TASTE: HeadSpec("recommendation")}, joint.ADAPTER)
     steps = -(-len(rows) // joint.SETTINGS.batch_size) * joint.SETTINGS.epochs
