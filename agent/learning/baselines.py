@@ -44,13 +44,13 @@ def ease(likes: Sequence[Rows], items: int, ridge: float) -> Callable[[float], S
 
 
 def markov(likes: Sequence[Rows], items: int, share: float) -> Callable[[float], Scorer]:
-    """What was liked right after an item, and after its neighbours, which count ``share`` of it."""
-    first = np.concatenate([rows[:-1] for rows in likes])
-    second = np.concatenate([rows[1:] for rows in likes])
-    after = csr_matrix((np.ones(len(first), np.float32), (first, second)), (items, items))
-    own = np.maximum(np.asarray(after.sum(1)), 1) ** 0.5
-    links = after.toarray() / own
-    return _by_links(links + share * (_cosines(likes, items) @ csr_matrix(links)))
+    """A first-order chain, what was liked right after the last item, smoothed by that item's and the earlier ones'
+    neighbours; the chain counts ``share`` of them."""
+    first, second = np.concatenate([rows[:-1] for rows in likes]), np.concatenate([rows[1:] for rows in likes])
+    after = csr_matrix((np.ones(len(first), np.float32), (first, second)), (items, items)).toarray()
+    after *= share / np.sqrt(np.maximum(after.sum(1, keepdims=True), 1))
+    near = _by_links(_cosines(likes, items))
+    return lambda fade: lambda cases: near(fade)(cases) + after[[case.history[-1] for case in cases]]
 
 
 KINDS: tuple[tuple[tuple[Fit, ...], dict[str, tuple[float, ...]]], ...] = (
@@ -60,7 +60,7 @@ KINDS: tuple[tuple[tuple[Fit, ...], dict[str, tuple[float, ...]]], ...] = (
         tuple(partial(ease, ridge=ridge) for ridge in (50.0, 100.0, 200.0)),
         {"EASE": (1.0,), "EASE with recency": FADES},
     ),
-    (tuple(partial(markov, share=share) for share in (0.1, 0.3)), {"Markov chain with kNN": (0.0, 0.4, *FADES)}),
+    (tuple(partial(markov, share=share) for share in (0.1, 0.3, 1.0)), {"Markov chain with kNN": FADES}),
 )
 """What is fitted, and by the baseline's name the recencies that are tried with it."""
 
@@ -121,7 +121,7 @@ def _cosines(likes: Sequence[Rows], items: int) -> Matrix:
 
 
 def _by_links(links: Matrix) -> Callable[[float], Scorer]:
-    """The sum of the links of what was liked, the earlier the less; a fade of 0 takes the last like alone."""
+    """The sum of the links of what was liked, the earlier the less."""
 
     def with_fade(fade: float) -> Scorer:
         def score(cases: Sequence[Case]) -> Matrix:

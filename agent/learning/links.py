@@ -32,13 +32,13 @@ FITTED = 0.6
 MOST_FITTED = 8000
 """Items that are fitted, the most liked ones: time grows with the third power, 8000 take about a minute."""
 KEPT = 100
-"""Links that an item keeps, the strongest."""
+"""Links of each source that an item keeps, the strongest."""
 SCALE = 20
 """Links of an item whose mean, over all items, is brought to 1."""
 
 
 def learn_links(likes: Sequence[Rows], items: int) -> csr_matrix:
-    """(M, M) float32 of M ``items``, KEPT a row; ``likes`` are each user's rows, oldest first."""
+    """(M, M) float32 of M ``items``; ``likes`` are each user's rows, oldest first."""
     counts = np.bincount(np.concatenate([np.empty(0, np.int64), *likes]), minlength=items)
     near = _near(likes, counts)
     fitted = _fitted(likes, counts)

@@ -132,6 +132,12 @@ def forget(checkpoint: Path) -> None:
         remove_checkpoint(checkpoint / stage)
 
 
+def held_out(texts: int) -> range:
+    """Places of the texts that the weight of words is chosen on: one in HELD_OUT, or none if those would be too few. No
+    head may have learned from them by then."""
+    return range(0, texts, HELD_OUT) if texts >= FEWEST * HELD_OUT else range(0)
+
+
 def known_case(case: Case, cut: Split, space: ItemSpace) -> Known:
     """A case of the protocol, whose items are those of the space, as the model reads it."""
     past = past_of(known_events(cut.events[case.user][: case.before], space), space)
@@ -156,15 +162,15 @@ def _choose(
         return Chosen(settings.epochs, UNCHOSEN, {})
     if len(cut.validation) < FEWEST:
         return Chosen(settings.epochs, UNCHOSEN, {})
-    enough = len(picked) >= FEWEST * HELD_OUT
-    kept = [one for i, one in enumerate(picked) if not enough or i % HELD_OUT]
+    held = held_out(len(picked))
+    kept = [one for i, one in enumerate(picked) if i not in held]
     learned, epochs, alone = choose_epochs(head, space, cut, kept, settings, keeping)
     learned = dataclasses.replace(learned, links=learn_links(cut.likes(cut.validation), len(space)))
     model = TasteModel(space, head, Taste(learned, UNCHOSEN))
     cases = [known_case(case, cut, space) for case in cut.validation]
     mix = choose_mix(model, cases)
-    if enough:
-        mix = choose_words(model.with_mix(mix), [_asked(one, space) for one in picked[::HELD_OUT]])
+    if held:
+        mix = choose_words(model.with_mix(mix), [_asked(picked[i], space) for i in held])
     return Chosen(epochs, mix, {"head": alone, "mix": figure_of(model.with_mix(mix), cases)})
 
 

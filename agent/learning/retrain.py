@@ -155,7 +155,7 @@ def train_model(
     kept_out = {text_key(e.text) for e in held_out.examples}
     rows = training_rows(train_set, intents, passages_of, [pair for pair in wrong if text_key(pair[0]) not in kept_out])
     picks = None if tastes is None else tastes.picks(len(rows))
-    rows += [] if tastes is None else [Row(one.text) for one in tastes.asked]
+    rows += [] if tastes is None else [Row(one.text) for one in tastes.taught()]
     rows += [Row(text) for text in unlabelled]
     torch.manual_seed(recipe.settings.seed)
     steps = -(-len(rows) // recipe.settings.batch_size) * recipe.settings.epochs

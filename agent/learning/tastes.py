@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import TrainingError
+from agent.learning.recommend import held_out
 from agent.learning.taste import Picked
 from agent.learning.train import Picks
 from agent.model.history import liked
@@ -50,10 +51,15 @@ class TasteData:
         digest.update(repr((list(self.asked), self.noticed)).encode())
         return digest.hexdigest()
 
+    def taught(self) -> list[Asked]:
+        """The texts that the words' side is trained on with the other heads: all but those held out."""
+        held = held_out(len(self.asked))
+        return [one for i, one in enumerate(self.asked) if i not in held]
+
     def picks(self, first: int) -> Picks:
-        """For training the words' side with the other heads; ``first`` is the row of the first text."""
-        right = {first + i: tuple(self.space.rows(one.items).tolist()) for i, one in enumerate(self.asked)}
-        wrong = {first + i: tuple(self.space.rows(one.unwanted).tolist()) for i, one in enumerate(self.asked)}
+        """Of the texts that are taught; ``first`` is the row of the first one."""
+        right = {first + i: tuple(self.space.rows(one.items).tolist()) for i, one in enumerate(self.taught())}
+        wrong = {first + i: tuple(self.space.rows(one.unwanted).tolist()) for i, one in enumerate(self.taught())}
         return Picks(self.space.texts, right, wrong)
 
     def picked(self, model: MultiTaskModel) -> list[Picked]:

@@ -22,6 +22,7 @@ NAMES = (
     "movielens",
     "movielens_short",
     "movielens_cold",
+    "four_heads",
     "volatility",
     "calibration",
     "finance_sentiment",

@@ -44,10 +44,10 @@ def test_ease_never_predicts_an_item_from_itself_and_recency_fades() -> None:
 
 
 def test_a_markov_chain_goes_by_what_came_right_after() -> None:
-    [scores] = markov(LIKES, 6, share=0.1)(0.0)([case(0, 4)])
-    assert int(np.argmax(scores)) == 5
-    [before] = markov(LIKES, 6, share=0.0)(0.0)([case(5)])
-    assert not before.any()
+    alone, chained = neighbours(LIKES, 6)(0.5), markov(LIKES, 6, share=2.0)(0.5)
+    [gained] = chained([case(4, 0)]) - alone([case(4, 0)])
+    # After 0 came 1 twice and 4 once.
+    assert gained.tolist() == pytest.approx([0, 2 * 2 / np.sqrt(3), 0, 0, 2 / np.sqrt(3), 0], abs=1e-6)
 
 
 def test_every_baseline_is_chosen_on_validation_and_measured_on_the_test() -> None:

@@ -93,3 +93,12 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, line: str, mistake: st
     (tmp_path / "utterances.jsonl").write_text(f'{{"text": "x", "items": ["a"]}}\n{line}\n', encoding="utf-8")
     with pytest.raises(TrainingError, match=rf"utterances.jsonl:2: .*{mistake}"):
         load_asked(tmp_path, ["a"])
+
+
+def test_texts_that_the_weight_of_words_is_chosen_on_are_taught_to_no_head(tastes: TasteData) -> None:
+    many = TasteData(tastes.space, {}, [Asked(f"text {n}", (f"i{n % ITEMS}",), ("i3",)) for n in range(150)])
+    assert len(many.taught()) == 120
+    assert not {one.text for one in many.taught()} & {f"text {n}" for n in range(0, 150, 5)}
+    assert many.picks(7).right[7] == (1,)
+    assert many.picks(7).wrong[126] == (3,)
+    assert len(tastes.taught()) == len(tastes.asked), "too few to choose on"
