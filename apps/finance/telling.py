@@ -224,4 +224,5 @@ def _headline(one: Headline) -> str:
         # Brackets and spaces would end the address in Markdown.
         text = f"[{text}]({quote(one.url, safe=_IN_ADDRESS)})"
     day = day_of(datetime.fromisoformat(one.published).date())
-    return f"{text} ({inert(one.source)}, {day}; {one.score:+.2f})"
+    source = f"{inert(one.source)}, " if one.source else ""
+    return f"{text} ({source}{day}; {one.score:+.2f})"

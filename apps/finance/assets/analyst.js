@@ -7,6 +7,7 @@
   const DRAW_MS = 12_000;
   // A letter of a picture is 1.3 times as high on the page as in print, whatever the picture's width.
   const PIXELS_AN_INCH = 94;
+  const MOST_MARKS = 6;
   const main = $("#main");
   let facts = JSON.parse(document.body.dataset.facts).facts;
   let state = null;
@@ -116,7 +117,7 @@
 
   function fillChart(place, found) {
     const { name, title, points } = found;
-    const open = $("details", place)?.open;
+    const open = $("details.table", place)?.open;
     if (found.empty) {
       place.replaceChildren(h("h2", {}, title), h("p.quiet", { lang: "en" }, found.empty));
       return;
@@ -125,8 +126,9 @@
     const move = known.length > 1 ? known.at(-1).smooth - known[0].smooth : null;
     const marks = [
       ...found.shifts.map((one) => ({ day: one.day, kind: "shift", name: words.shift, text: say("shift_text", { day: day(one.day), before: figure(one.before), after: figure(one.after) }) })),
-      ...found.alerts.map((one) => ({ day: one.day, kind: "alert", name: day(one.day), text: alerted(one) })),
+      ...found.alerts.map((one) => ({ day: one.day, kind: "alert", name: day(one.day), text: alerted(one) })).reverse(),
     ];
+    const chip = (mark) => h(`button.${mark.kind}`, { type: "button", onclick: (event) => show(name, title, { at: mark.day, last: mark.day }, event.currentTarget) }, h("strong", {}, mark.name), mark.text);
     const rows = points.map((point) => [span(point), figure(point.value), point.low === null ? "–" : `${figure(point.low)} … ${figure(point.high)}`, whole.format(point.n)]);
     place.replaceChildren(
       h(
@@ -142,8 +144,9 @@
         parts: points.map((point) => partOf(point, name, title)),
         pick: (part, from) => show(name, title, part, from),
       }),
-      h("div.marks", {}, marks.map((mark) => h(`button.${mark.kind}`, { type: "button", onclick: (event) => show(name, title, { at: mark.day, last: mark.day }, event.currentTarget) }, h("strong", {}, mark.name), mark.text))),
-      h("details", { open }, h("summary", {}, words.as_table), table([words.period_column, words.value, words.band, words.items], rows, title)),
+      h("div.marks", {}, marks.slice(0, MOST_MARKS).map(chip)),
+      marks.length > MOST_MARKS ? h("details", {}, h("summary", {}, say("more_marks", { n: whole.format(marks.length - MOST_MARKS) })), h("div.marks", {}, marks.slice(MOST_MARKS).map(chip))) : null,
+      h("details.table", { open }, h("summary", {}, words.as_table), table([words.period_column, words.value, words.band, words.items], rows, title)),
     );
   }
 

@@ -7,6 +7,7 @@ import io
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,8 +19,10 @@ from fastapi.testclient import TestClient
 
 from agent.dialogue.actions import ActionContext, ActionResult, load_actions
 from agent.problems import install
+from apps.finance.queries import Headline
 from apps.finance.routes import router
 from apps.finance.setup import Desk
+from apps.finance.telling import headlines_text
 
 from .conftest import FOLDER
 from .desks import FIRST, rows, take
@@ -211,3 +214,10 @@ def test_what_there_is_and_how_it_is_taken_away(talk: Talk) -> None:
 
 def test_an_empty_desk_says_how_items_come(tmp_path: Path) -> None:
     assert "switchboard finance ingest" in Talk(tmp_path).say("trend", "trend of harbor").text
+
+
+def test_a_headline_without_a_source_has_its_day_alone() -> None:
+    known = Headline(1, "2026-05-04T09:00:00+00:00", "Wire", "", "Voltara up", "VTRA", 0.5)
+    said = headlines_text([known, replace(known, source="")], "What weighed the most:")
+    assert "(Wire, 4 May 2026; +0.50)" in said
+    assert "(4 May 2026; +0.50)" in said
