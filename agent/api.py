@@ -19,17 +19,14 @@ from agent.config import Settings
 from agent.errors import SwitchboardError, UnknownAppError
 from agent.identity import client_of
 from agent.problems import NotAllowedError, Problem, explain, of_status
-from agent.schema import FeedbackIn, MessageIn, PredictIn, ProblemOut, SearchIn
+from agent.recommend_api import add_recommendations
+from agent.schema import FeedbackIn, MessageIn, PredictIn, SearchIn, problems
 from agent.service import Service
 from agent.text import clean
 from agent.types import Feedback, Gone, Message, Reply
 
 CLIENT_GONE = 499
 """Status of a request whose client hung up before it was read; nobody sees it but the log of a proxy."""
-
-
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": ProblemOut} for status in statuses}
 
 
 def _events(pieces: Iterator[str | Reply]) -> Iterator[str]:
@@ -94,7 +91,7 @@ def create_router(agent: Service) -> APIRouter:
             raise UnknownAppError(app, list(agent.domains))
         return app
 
-    router = APIRouter(prefix="/v1", dependencies=[bearer], responses=_problems(400, 401, 413, 422, 429, 503))
+    router = APIRouter(prefix="/v1", dependencies=[bearer], responses=problems(400, 401, 413, 422, 429, 503))
     bulk: dict[str, Any] = {"tags": ["programs"], "dependencies": [Depends(require_key)]}
 
     @router.post(
@@ -104,7 +101,7 @@ def create_router(agent: Service) -> APIRouter:
         response_model=schema.ReplyOut,
         responses={
             200: {"content": {"application/json": {"example": schema.REPLY_EXAMPLE}, "text/event-stream": {}}},
-            **_problems(404, 507),
+            **problems(404, 507),
         },
     )
     async def messages(body: MessageIn, request: Request) -> Response:
@@ -145,7 +142,7 @@ def create_router(agent: Service) -> APIRouter:
         response_model=schema.WhyOut,
         responses={
             200: {"content": {"application/json": {"example": schema.WHY_EXAMPLE}}},
-            **_problems(404),
+            **problems(404),
         },
     )
     def why(message_id: str, request: Request) -> Response:
@@ -158,7 +155,7 @@ def create_router(agent: Service) -> APIRouter:
         tags=["chat"],
         summary="The client's own conversations",
         response_model=schema.ConversationsOut,
-        responses=_problems(404),
+        responses=problems(404),
     )
     def conversations(
         request: Request,
@@ -174,7 +171,7 @@ def create_router(agent: Service) -> APIRouter:
         tags=["chat"],
         summary="What was said in a conversation",
         response_model=schema.StoredMessagesOut,
-        responses=_problems(404),
+        responses=problems(404),
     )
     def conversation_messages(
         conversation_id: str,
@@ -195,7 +192,7 @@ def create_router(agent: Service) -> APIRouter:
         tags=["chat"],
         summary="Delete a conversation for good",
         status_code=204,
-        responses=_problems(404, 409, 507),
+        responses=problems(404, 409, 507),
     )
     def delete_conversation(conversation_id: str, request: Request) -> None:
         """Its text, what the model read in it and what was said of its replies are overwritten, not just hidden."""
@@ -203,7 +200,8 @@ def create_router(agent: Service) -> APIRouter:
 
     @router.get("/me", tags=["chat"], summary="All that is kept of the client", response_class=StreamingResponse)
     def own_data(request: Request) -> Response:
-        """One JSON object: `conversations` with their messages and what was read in them, `feedback`, `reviews`.
+        """One JSON object: `conversations` with their messages and what was read in them, `feedback`, `reviews`, what
+        was done with items (`events`), the rows of them that were shown (`exposures`), and `wishes`.
 
         A client is known by its cookie or its key; with a key it is everything that came with that key.
         """
@@ -211,11 +209,11 @@ def create_router(agent: Service) -> APIRouter:
         return StreamingResponse(pieces, media_type="application/json")
 
     @router.delete(
-        "/me", tags=["chat"], summary="Erase all that is kept of the client", status_code=204, responses=_problems(409)
+        "/me", tags=["chat"], summary="Erase all that is kept of the client", status_code=204, responses=problems(409)
     )
     def erase_own_data(request: Request) -> None:
-        """Conversations, feedback and what was learned from them as text: in the database, in its backups and in the
-        models' files."""
+        """Conversations, feedback and what was learned from them as text, events and wishes: in the database, in its
+        backups and in the models' files."""
         agent.erase_client(client_of(request).id)
 
     @router.post(
@@ -223,7 +221,7 @@ def create_router(agent: Service) -> APIRouter:
         tags=["chat"],
         summary="Judge a reply",
         response_model=schema.FeedbackOut,
-        responses=_problems(404, 507),
+        responses=problems(404, 507),
     )
     def feedback(body: FeedbackIn, request: Request) -> dict[str, bool]:
         """Raises the reply for review by a person; it is no label by itself. The same said twice counts once."""
@@ -241,7 +239,7 @@ def create_router(agent: Service) -> APIRouter:
         "/predict",
         summary="Intents, scope and sentiment of texts in bulk",
         response_model=schema.PredictOut,
-        responses=_problems(403, 404),
+        responses=problems(403, 404),
         **bulk,
     )
     def predict(body: PredictIn) -> Response:
@@ -254,7 +252,7 @@ def create_router(agent: Service) -> APIRouter:
         "/search",
         summary="Passages of an app's knowledge",
         response_model=schema.SearchOut,
-        responses=_problems(403, 404),
+        responses=problems(403, 404),
         **bulk,
     )
     def search(body: SearchIn) -> Response:
@@ -272,6 +270,7 @@ def create_router(agent: Service) -> APIRouter:
         """
         return agent.apps()
 
+    add_recommendations(router, agent)
     return router
 
 

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from agent.catalogue import imported_file
 from agent.errors import SwitchboardError
 from agent.follower import Follower
 from agent.learning.provisional import Stage, next_stage
@@ -63,7 +64,7 @@ class Background:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
-        self._last_look = {name: signature(domain.folder) for name, domain in agent.domains.items()}
+        self._last_look = {name: self._files(name) for name in agent.domains}
         # Files that were changed while the agent read them count as not taken up.
         self._taken_up = {
             name: found if all(changed < agent.opened for _, changed, _ in found) else ()
@@ -105,7 +106,7 @@ class Background:
 
     def _look(self, name: str) -> bool:
         """Take up an app's files if they have changed and rest again; whether that was done."""
-        now = signature(self._agent.domains[name].folder)
+        now = self._files(name)
         rests = now == self._last_look[name]
         self._last_look[name] = now
         if not rests or now == self._taken_up[name]:
@@ -118,6 +119,12 @@ class Background:
             return False
         log.info("%s: its files have changed and were taken up", name)
         return True
+
+    def _files(self, name: str) -> Signature:
+        """All that the app is made of: its folder, and the catalogue that was imported for it."""
+        found = signature(self._agent.domains[name].folder)
+        imported = _seen(imported_file(self._agent.settings.data, name), "imported items")
+        return found if imported is None else (*found, imported)
 
     def _stage(self, name: str) -> Stage | None:
         """What is to be learned of an app now; None if nothing is, or if trying again would fail again."""
@@ -235,13 +242,19 @@ def signature(folder: Path) -> Signature:
         inside = path.relative_to(folder)
         if inside.parts[0] == "test" or any(part.startswith((".", "__pycache__")) for part in inside.parts):
             continue
-        try:
-            status = path.stat()
-        except FileNotFoundError:  # it went between the two looks; the next one sees that
-            continue
-        if stat.S_ISREG(status.st_mode):
-            found.append((str(inside), status.st_mtime_ns, status.st_size))
+        seen = _seen(path, str(inside))
+        if seen is not None:
+            found.append(seen)
     return tuple(found)
+
+
+def _seen(path: Path, name: str) -> tuple[str, int, int] | None:
+    """A file as a signature has it; None for what is no file, or is there no more."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:  # it went between two looks; the next one sees that
+        return None
+    return (name, status.st_mtime_ns, status.st_size) if stat.S_ISREG(status.st_mode) else None
 
 
 def _messages(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from agent.commands import models, privacy, review, users
+from agent.commands import imports, models, privacy, review, users
 from agent.commands.of_apps import WithApps
 from agent.commands.options import AppName, AsJson, Config, Data, err, out, settings_of
 from agent.errors import DomainError, SwitchboardError, UnknownAppError
@@ -30,6 +31,7 @@ app = typer.Typer(
 
 
 app.add_typer(users.group, name="user")
+app.add_typer(imports.group, name="import")
 
 
 def main() -> None:
@@ -184,15 +186,30 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option(help="Where to write the HTML report. [default: beside the version]")
     ] = None,
+    recommendation: Annotated[
+        bool,
+        typer.Option(
+            "--recommendation", help="Measure recommendations instead: a model of its own is trained beside baselines."
+        ),
+    ] = False,
     as_json: AsJson = False,
     data: Data = None,
     config: Config = None,
 ) -> None:
     """Measure a model on the app's test split: a table, an HTML report with plots, and JSON."""
     from agent.learning.report import print_report, write_html
-    from agent.teach import evaluate_app
+    from agent.teach import evaluate_app, evaluate_taste
 
     settings = settings_of(config, data=data)
+    if recommendation:
+        from agent.learning.ranking_report import print_ranking
+
+        found = evaluate_taste(settings, name)
+        if as_json:
+            print(json.dumps(asdict(found)))
+        else:
+            print_ranking(found, out, app=name)
+        return
     report, folder = evaluate_app(settings, name, version)
     folder.mkdir(parents=True, exist_ok=True)
     page = html or folder / "report.html"

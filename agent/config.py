@@ -105,8 +105,10 @@ class Settings:
     """Address that hears of alerts, by POST of JSON; it may be a private one. Empty: they are in the log alone."""
     watch_every: int = 15
     """Minutes between two looks at an app's figures for alerts."""
+    explore: int = 0
+    """Share of the places in a row of recommendations that go to an item drawn by chance, in percent."""
     retention_days: int = 0
-    """Conversations that rested for so many days are erased; 0 keeps them."""
+    """Conversations that rested for so many days are erased, and events that are as old; 0 keeps them."""
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -127,6 +129,7 @@ class Settings:
             ("fewest_reviews", 1, 1_000_000),
             ("keep_versions", 1, 100_000),
             ("watch_every", 1, 1440),
+            ("explore", 0, 50),
             ("retention_days", 0, 36_500),
         ):
             value = getattr(self, name)

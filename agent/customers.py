@@ -13,29 +13,51 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import sqlite3
 
-_PARSED = ("citations", "quick_replies", "extras", "intents", "sentiment_scores", "options", "why", "state")
+_PARSED = (
+    *("citations", "quick_replies", "extras", "intents", "sentiment_scores", "options", "why", "state"),
+    *("shown", "items"),
+)
 _CONVERSATIONS = {
     "client": "SELECT id FROM conversations WHERE client_id = :value ORDER BY begun_at",
     "conversation": "SELECT id FROM conversations WHERE id = :value",
+    "profile": "SELECT id FROM conversations WHERE 0",
     "before": "SELECT id FROM conversations WHERE updated_at < :value "
     "AND client_id NOT IN (SELECT value FROM json_each(:kept)) ORDER BY begun_at",
+}
+ITEM_TABLES = ("events", "exposures", "wishes")
+"""What is kept of users and items."""
+
+# A row of one of these belongs to the subject if:
+_OF_ITEMS = {
+    "client": "client_id = :value",
+    "profile": "client_id = :value AND (:app IS NULL OR app = :app)",
+    "conversation": "0",
+    "before": "kept_at < :value AND client_id NOT IN (SELECT value FROM json_each(:kept))",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whose rows: those of a client, of one conversation, or of all conversations that rest since a time."""
+    """Whose rows: all of a client, those of its profile alone (what it did with items, and its wishes), those of one
+    conversation, or all that rest since a time."""
 
-    kind: Literal["client", "conversation", "before"]
+    kind: Literal["client", "profile", "conversation", "before"]
     value: str
     """The client's id, the conversation's, or a time in UTC as the database keeps it."""
     kept: tuple[str, ...] = ()
     """With ``before``: clients that are left out."""
+    app: str | None = None
+    """With ``profile``: only what belongs to this app; None for all."""
 
     @property
     def client(self) -> str | None:
         """The client whose feedback and reviews belong to it even where the conversation is another's."""
         return self.value if self.kind == "client" else None
+
+    @property
+    def named(self) -> str | None:
+        """The client that it names, whom a legal hold may protect whatever is found."""
+        return self.value if self.kind in ("client", "profile") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +70,11 @@ class Found:
     messages: int
     feedback: int
     reviews: int
+    events: int
+    """What users did with items, the rows of items that they were shown, and their wishes."""
 
     def __bool__(self) -> bool:
-        return bool(self.conversations or self.feedback or self.reviews)
+        return bool(self.conversations or self.feedback or self.reviews or self.events)
 
 
 class Rows:
@@ -60,9 +84,9 @@ class Rows:
         self._db = db
         self._subject = subject
         self._tables = {row["name"] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        asked = {"value": subject.value, "kept": json.dumps(subject.kept)}
+        asked: dict[str, str | None] = {"value": subject.value, "kept": json.dumps(subject.kept)}
         self.ids = [row["id"] for row in db.execute(_CONVERSATIONS[subject.kind], asked)]
-        self._own = {"ids": json.dumps(self.ids), "client": subject.client}
+        self._own = asked | {"ids": json.dumps(self.ids), "client": subject.client, "app": subject.app}
 
     def found(self) -> Found:
         """What there is, counted."""
@@ -80,6 +104,7 @@ class Rows:
             messages["n"],
             len(self.feedback()),
             len(self.reviews()),
+            sum(row["n"] for table in ITEM_TABLES for row in self._of_items(table, "SELECT count(*) AS n")),
         )
 
     def listed(self) -> list[dict[str, Any]]:
@@ -123,6 +148,13 @@ class Rows:
         )
         return [{name: value for name, value in row.items() if name != "reviewer"} for row in rows]
 
+    def of_items(self, table: str) -> list[dict[str, Any]]:
+        """The subject's rows of one of ITEM_TABLES, the oldest first."""
+        return self._of_items(table, "SELECT *", "ORDER BY kept_at")
+
+    def _of_items(self, table: str, what: str, order: str = "") -> list[dict[str, Any]]:
+        return self._rows(table, f"{what} FROM {table} WHERE {_OF_ITEMS[self._subject.kind]} {order}")
+
     def texts(self) -> set[str]:
         """The customer's texts that may stand in files: of conversations that grew old those that something was
         learned from, else all, to be sure."""
@@ -160,6 +192,8 @@ class Rows:
         ):
             if table in self._tables:
                 self._db.execute(sql, self._own)
+        for table in ITEM_TABLES:
+            self._of_items(table, "DELETE")
 
     def _rows(self, table: str, sql: str, **parameters: Any) -> list[dict[str, Any]]:
         """Rows with their JSON columns parsed; none if there is no such table."""

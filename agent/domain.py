@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
+from agent.catalogue import own_mistakes
 from agent.domain_check import check_articles, check_data, check_offers, check_references
 from agent.domain_file import FILE_NAME, Declaration, as_texts, read
 from agent.errors import ConfigError, DomainError
@@ -23,6 +24,8 @@ from index.documents import Document, DocumentError, load_folder
 
 IntentRoute = Literal["answer", "action", "form", "handoff", "reply"]
 EntityKind = Literal["pattern", "gazetteer", "date", "text"]
+LAST_PLACE = 100
+"""Of an app that names none."""
 ENTRY_POINTS = "switchboard.apps"
 BUILT_IN = Path(__file__).resolve().parent.parent / "apps"
 
@@ -143,8 +146,12 @@ class Domain:
     """Says that this is a machine; begins the first reply."""
     examples: tuple[str, ...]
     colour: str
+    page: str
+    """Path of the app's own page (``page.py``); empty without one."""
     locale: str
     contact: str
+    place: int
+    """Among the service's apps, which are listed by it and then by name; the first one is what a visitor meets."""
     intents: Mapping[str, Intent]
     slots: Mapping[str, Slot]
     entities: Mapping[str, Entity]
@@ -224,6 +231,7 @@ def _examine(folder: Path) -> tuple[Declaration, list[Document], list[DocumentEr
         meanings = check_data(found, documents)
         check_offers(found, meanings)
         check_articles(found, documents)
+    found.mistakes.extend(own_mistakes(folder))
     return found, documents, broken, meanings
 
 
@@ -242,8 +250,10 @@ def _build(found: Declaration, documents: Sequence[Document], meanings: Mapping[
         disclosure=app["disclosure"],
         examples=as_texts(app["examples"]),
         colour=app.get("colour", "#2563eb"),
+        page=app.get("page", ""),
         locale=app.get("locale", "en"),
         contact=app.get("contact", ""),
+        place=app.get("place", LAST_PLACE),
         moods=app.get("moods", True),
         intents={n: Intent(n, **_tuples(t, "slots", "takes", "follow_ups")) for n, t in found.named("intents").items()},
         slots={

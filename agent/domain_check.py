@@ -33,11 +33,14 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 def check_references(found: Declaration) -> None:
     """Note every name in the tables that is not declared, and every table that lacks what its kind needs."""
-    name = found.tables.get("app", {}).get("name") if isinstance(found.tables.get("app"), dict) else None
+    app = found.tables.get("app")
+    name, page = (app.get("name"), app.get("page")) if isinstance(app, dict) else (None, None)
     if isinstance(name, str) and name != found.folder.resolve().name:
         found.wrong(
             f"'name' is '{name}', but the folder is '{found.folder.resolve().name}'; they must agree.", "app", "name"
         )
+    if isinstance(page, str) and not re.fullmatch(r"(/[\w-]+)+", page):
+        found.wrong(f"'page' is a path of this service, such as /desk, and not '{page}'.", "app", "page")
     for table in ("intents", "slots", "entities", "forms", "responses"):
         for item in found.named(table):
             if not NAME.fullmatch(item):

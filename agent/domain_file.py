@@ -49,8 +49,10 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "disclosure": Key("text", required=True),
         "examples": Key("texts", required=True),
         "colour": Key("text"),
+        "page": Key("text"),
         "locale": Key("text"),
         "contact": Key("text"),
+        "place": Key("count"),
         "moods": Key("flag"),
     },
     "thresholds": {

@@ -377,3 +377,56 @@ def m015_messages_by_turn(db: Database) -> None:
 def m016_extras(db: Database) -> None:
     """What else a reply shows, such as its figures, as a JSON object: kind -> list of objects."""
     db.execute("ALTER TABLE messages ADD COLUMN extras TEXT NOT NULL DEFAULT '{}'")
+
+
+@migrations()
+def m017_events(db: Database) -> None:
+    """What users did with items, the rows of items that they were shown, and what they said they do not want.
+
+    ``at`` is when it happened, ``kept_at`` since when it is kept. ``shown`` and ``items`` are JSON arrays of items' ids
+    in the order of the row. An event's id is its sender's, so that it counts with its client alone.
+    """
+    db.execute(
+        """
+        CREATE TABLE events (
+            app TEXT NOT NULL,
+            client_id TEXT NOT NULL,
+            id TEXT NOT NULL,
+            item TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('view', 'click', 'like', 'dislike', 'buy', 'rate')),
+            at TEXT NOT NULL,
+            value REAL,
+            position INTEGER,
+            shown TEXT NOT NULL,
+            kept_at TEXT NOT NULL,
+            PRIMARY KEY (app, client_id, id)
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX events_by_client ON events (client_id, app, at)")
+    db.execute("CREATE INDEX events_by_age ON events (kept_at)")
+    db.execute(
+        """
+        CREATE TABLE exposures (
+            id TEXT PRIMARY KEY,
+            app TEXT NOT NULL,
+            client_id TEXT NOT NULL,
+            items TEXT NOT NULL,
+            kept_at TEXT NOT NULL
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX exposures_by_client ON exposures (client_id, app, kept_at)")
+    db.execute("CREATE INDEX exposures_by_age ON exposures (kept_at)")
+    db.execute(
+        """
+        CREATE TABLE wishes (
+            app TEXT NOT NULL,
+            client_id TEXT NOT NULL,
+            value TEXT NOT NULL,
+            said TEXT NOT NULL,
+            kept_at TEXT NOT NULL,
+            PRIMARY KEY (client_id, app, value)
+        ) STRICT
+        """
+    )

@@ -17,7 +17,7 @@ from typing import Any
 
 from agent.audit import AuditLog
 from agent.backup import Backup, backups, opened, remove_halves
-from agent.customers import Found, Rows, Subject
+from agent.customers import ITEM_TABLES, Found, Rows, Subject
 from agent.database import DataFile, now
 from agent.holds import HoldBook
 from agent.lock import COPIES, TRAINING, FolderLock
@@ -33,6 +33,8 @@ class Erased:
     messages: int
     feedback: int
     reviews: int
+    events: int
+    """What users did with items, the rows of items that they were shown, and their wishes."""
     files: tuple[str, ...]
     """That held texts, relative to the data folder."""
     backups: tuple[str, ...]
@@ -42,7 +44,7 @@ class Erased:
     sweep or start of the service."""
 
     def __bool__(self) -> bool:
-        return bool(self.conversations or self.feedback or self.reviews or self.files or self.backups)
+        return bool(self.conversations or self.feedback or self.reviews or self.events or self.files or self.backups)
 
 
 class Privacy:
@@ -62,12 +64,13 @@ class Privacy:
         with self._file.snapshot() as db:
             rows = Rows(db, subject)
             found, conversations = rows.found(), rows.listed()
-        clients = found.clients | {subject.client}
+        clients = found.clients | {subject.named}
         return {
             "conversations": conversations,
             "messages": found.messages,
             "feedback": found.feedback,
             "reviews": found.reviews,
+            "events": found.events,
             "held": [hold.client_id for hold in self.holds.holds() if hold.client_id in clients],
             "backups": [backup.path.name for backup in backups(self._file.folder) if _in_backup(backup, subject).found],
         }
@@ -87,6 +90,7 @@ class Privacy:
         with self._file.snapshot() as db:
             rows = Rows(db, subject)
             rest = {"feedback": rows.feedback(), "reviews": rows.reviews()}
+            rest |= {table: rows.of_items(table) for table in ITEM_TABLES}
         yield "], " + json.dumps(rest, ensure_ascii=False)[1:] + "\n"
 
     def erase(self, subject: Subject, who: str, *, compact: bool = True) -> Erased:
@@ -106,7 +110,7 @@ class Privacy:
             with self._file.snapshot() as db:
                 own = _Look.at(Rows(db, subject))
             looks = [own, *(look for _, look in copies)]
-            clients = {subject.client} if subject.client else set()
+            clients = {subject.named} if subject.named else set()
             for client in sorted(clients.union(*(look.found.clients for look in looks))):
                 self.holds.require_free(client)
             for app in sorted(set().union(*(look.apps for look in looks))):
@@ -124,6 +128,7 @@ class Privacy:
                 own.found.messages,
                 own.found.feedback,
                 own.found.reviews,
+                own.found.events,
                 tuple(files),
                 tuple(backup.path.name for backup, _ in copies),
                 whole,

@@ -9,7 +9,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from agent.learning.train import Step
+from agent.learning.run import Step
 
 LINE_EVERY = 15.0
 """Seconds between lines where the output is no terminal."""

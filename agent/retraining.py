@@ -31,9 +31,10 @@ from agent.learning.gate import GateSettings, Verdict, judge
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import Recipe, Trained, save_trained, train_model
 from agent.learning.reviewed import ReviewedData
+from agent.learning.tastes import TasteData
 from agent.model.backbone import Backbone
 from agent.model.storage import library_versions, load_model, read_manifest
-from agent.teach import documents_of, domain_of, frozen_test, intents_of, learning_data, training_lock
+from agent.teach import documents_of, domain_of, frozen_test, intents_of, learning_data, tastes_of, training_lock
 from agent.trial import measure_both, side_by_side
 from agent.versions import KIND, REPORT, count_new
 from index.knowledge import KnowledgeIndex
@@ -101,7 +102,10 @@ def retrain(
         rest = undecided(file, app, (learned.everything, frozen), settings.unlabelled)
         intents = intents_of(domain, learned.dataset)
         dataset = learned.dataset.within(intents)
-        run = _Run(settings, domain, registry, backbone, index, learned, intents, dataset, frozen, rest, champion)
+        tastes = tastes_of(domain, backbone, file, settings)
+        run = _Run(
+            settings, domain, registry, backbone, index, learned, intents, dataset, frozen, rest, champion, tastes
+        )
         chosen = recipe or Recipe()
         record = run.record(chosen, start, limit_s) | {"until": began, "new_reviews": fresh}
         job = book.begin(app, KIND, who, record, champion.name)
@@ -149,6 +153,7 @@ class _Run:
     frozen: Dataset
     unlabelled: list[str]
     champion: Path
+    tastes: TasteData | None
 
     def record(self, recipe: Recipe, start: Start, limit_s: float | None) -> dict[str, Any]:
         """What is needed to repeat it, ready for JSON."""
@@ -189,6 +194,7 @@ class _Run:
                 wrong=self.learned.wrong_pairs,
                 unlabelled=self.unlabelled,
                 is_over=is_over,
+                tastes=self.tastes,
             )
 
         adapted = read_manifest(self.champion)["adapter"]["method"] != "none"

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from agent.alerts import AlertBook
-from agent.apps import PASSAGES, App, build_app, load_domains, open_index, reranked
+from agent.apps import PASSAGES, App, build_app, load_domains, open_index, open_recommender, reranked
 from agent.config import Settings
 from agent.customers import Subject
 from agent.desk import ReviewDesk
@@ -38,10 +38,13 @@ from agent.model.backbone import Backbone
 from agent.model.engine import InferenceEngine, Model
 from agent.model.lessons import Lessons
 from agent.model.serving import open_version
+from agent.model.storage import load_taste
+from agent.model.taste import TasteModel
 from agent.monitor import Monitor
 from agent.names import check_feedback
 from agent.privacy import Privacy
 from agent.progress import Bar
+from agent.recommend import Recommender
 from agent.redaction import make_redactor
 from agent.retrainer import Retrainer
 from agent.shadow import Shadow
@@ -92,6 +95,8 @@ class Agent:
         self.meter = Meter(self.engine.state, self.alerts)
         self.generator = Generator(settings, self.redactor) if settings.generator_url else None
         self.shadow = Shadow(self.engine, store.file, backbone, tuple(apps)) if settings.shadow else None
+        self.recommenders: dict[str, Recommender] = {}
+        """By app with items."""
         self._apps = dict(apps)
         # One conversation answers one message at a time. Conversations share these locks by hash; a turn holds its
         # lock while the model reads, so there are many, that two conversations seldom wait for each other.
@@ -140,6 +145,7 @@ class Agent:
             agent = cls(settings, backbone, store, apps)
             agent.opened = opened
             for name in apps:
+                agent.open_catalogue(name)
                 agent.load_champion(name)
             if agent.shadow is not None:
                 agent.shadow.start()
@@ -157,13 +163,32 @@ class Agent:
         folder = ModelRegistry(self.settings.data, app).champion()
         if folder is None:
             raise ModelError(f"App '{app}' has no trained model in {self.settings.data}. Run: switchboard train {app}")
+        recommender = self.recommenders.get(app)
         try:
             model = open_version(folder, self.backbone)
+            taste = load_taste(folder, recommender.model.space) if recommender else None
             self.engine.swap(app, model, teach(model))
         except ModelError as error:
             self.refused[app] = Refusal(folder.name, str(error))
             raise
         self.refused.pop(app, None)
+        if recommender is not None:
+            recommender.model = taste or TasteModel.untrained(recommender.model.space)
+
+    def open_catalogue(self, app: str) -> None:
+        """Take up the app's items as they are in its files now, embedding what is new; users' events stay.
+
+        Raises DomainError if its catalogue has mistakes; the one before then goes on.
+        """
+        before = self.recommenders.get(app)
+        with Bar(f"items {app}", "items") as bar:
+            now = open_recommender(
+                self._app(app).domain, self.settings, self.backbone, self.store.file, self.predict, before, bar.update
+            )
+        if now is None:
+            self.recommenders.pop(app, None)
+        else:
+            self.recommenders[app] = now
 
     def _serve(self, app: str) -> None:
         """Serve the champion at once; lessons follow as soon as whoever follows the reviews has looked."""
@@ -177,7 +202,9 @@ class Agent:
         """
         domain = Domain.load(self._app(app).domain.folder)
         index = open_index(domain, self.settings.data, self.backbone)
-        self._apps[app] = build_app(domain, self.settings, index, self.backbone)
+        changed = build_app(domain, self.settings, index, self.backbone)
+        self.open_catalogue(app)
+        self._apps[app] = changed
 
     def close(self) -> None:
         """Finish what waits and close the database."""
@@ -411,6 +438,10 @@ class Agent:
     def erase_client(self, client_id: str) -> None:
         """Remove all that is kept of a client for good. Raises HeldError, LockedError as above."""
         self.privacy.erase(Subject("client", client_id), client_id)
+
+    def erase_profile(self, app: str, user: str, who: str) -> None:
+        """Remove all that a user did with the app's items, and their wishes, for good. Raises HeldError."""
+        self.privacy.erase(Subject("profile", user, app=app), who, compact=False)
 
     def metrics(self) -> bytes:
         """Counters since the start, and how things stand, as Prometheus reads them."""

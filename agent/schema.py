@@ -287,6 +287,11 @@ class ProblemOut(BaseModel):
     error: ProblemDetail
 
 
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How a route describes the errors that it may answer with."""
+    return {status: {"model": ProblemOut} for status in statuses}
+
+
 REPLY_EXAMPLE: dict[str, Any] = {
     "conversation_id": "q3Zr0c9dS1mUoXbT7pLw2KfE",
     "message_id": "kTq0vGJ1w8yQmB2x",

@@ -22,8 +22,8 @@ word, or a name of ours."""
 MANIFEST = "manifest.json"
 _FIELDS = frozenset({"text", "texts"})
 _SUFFIXES = frozenset({".json", ".jsonl", ".html", ".csv", ".yml", ".yaml", ".txt", ".md"})
-# The knowledge index holds the operator's documents alone; backups are databases (see ``agent.privacy``).
-_OTHERS = frozenset({"index", "backups"})
+# The knowledge index and catalogues hold the operator's texts alone; backups are databases (see ``agent.privacy``).
+_OTHERS = frozenset({"index", "catalogues", "backups"})
 
 
 class Texts:

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.config import Settings
-from agent.types import Feedback, Gone, Holder, Message, Prediction, Reply, Review, StoredReview
+from agent.types import Card, Feedback, Gone, Holder, Message, Prediction, Reply, Review, StoredReview
 from agent.users import UserBook
 
 if TYPE_CHECKING:
     from fastapi import Request
 
     from agent.alerts import Alert
+    from agent.catalogue import Filters
     from agent.desk import Listed, Opened, Section
     from agent.learning.decisions import Decision
+    from agent.profile import Profile
+    from agent.recommend import Added, Picks
     from index.documents import Passage
     from index.knowledge import Hit
 
@@ -120,6 +123,30 @@ class AppService(Protocol):
     def require_change(self, request: Request) -> None: ...
 
 
+class RecommenderService(Protocol):
+    """What the API asks of an app's recommendations; ``agent.recommend.Recommender`` is one."""
+
+    def recommend(
+        self,
+        user: str,
+        words: str | Prediction | None = None,
+        filters: Filters | None = None,
+        k: int = 10,
+        *,
+        diversity: float = ...,
+    ) -> Picks: ...
+
+    def similar(self, item: str, k: int = 10) -> list[Card]: ...
+
+    def why(self, user: str, item: str) -> Card: ...
+
+    def profile(self, user: str) -> Profile: ...
+
+    def forget(self, user: str, *, item: str | None = None, wish: str | None = None) -> bool: ...
+
+    def add_events(self, user: str, rows: Sequence[Mapping[str, object]]) -> Added: ...
+
+
 class Service(Protocol):
     """All methods block and may be called from many threads."""
 
@@ -149,6 +176,9 @@ class Service(Protocol):
 
     @property
     def alerts(self) -> AlertsService: ...
+
+    @property
+    def recommenders(self) -> Mapping[str, RecommenderService]: ...
 
     def reply(self, message: Message, gone: Gone | None = None) -> Reply: ...
 
@@ -183,6 +213,8 @@ class Service(Protocol):
     def export_client(self, client_id: str) -> Iterator[str]: ...
 
     def erase_client(self, client_id: str) -> None: ...
+
+    def erase_profile(self, app: str, user: str, who: str) -> None: ...
 
     def metrics(self) -> bytes: ...
 

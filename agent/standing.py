@@ -38,6 +38,7 @@ def shown(app: App, version: str, training: Training | None) -> dict[str, Any]:
         "greeting": domain.greeting,
         "examples": list(domain.examples),
         "colour": domain.colour,
+        "page": domain.page,
         "locale": domain.locale,
         "model_version": version,
         "training": {"step": training.step, "total": training.total} if training is not None and runs else None,

@@ -28,16 +28,17 @@ import transformers
 
 from agent.apps import open_index
 from agent.config import Settings
+from agent.database import DataFile
 from agent.errors import LockedError, SwitchboardError
 from agent.learning.provisional import next_stage, probe_version
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import Recipe, train_version
-from agent.learning.train import Step
+from agent.learning.run import Step
 from agent.lock import FolderLock
 from agent.model.backbone import Backbone
 from agent.model.memory import Memory
-from agent.model.storage import load_model
-from agent.teach import dataset_of, documents_of, domain_of, first_version, intents_of, training_lock
+from agent.model.storage import load_model, read_taste
+from agent.teach import dataset_of, documents_of, domain_of, first_version, intents_of, tastes_of, training_lock
 from index.types import KnowledgeError
 
 GRACE = 5.0
@@ -111,9 +112,12 @@ def study(order: Order, say: Say, is_over: Callable[[], bool]) -> None:
                 folder = first_version(domain, index, backbone, settings)
             elif stage == "probe":
                 base = load_model(champion, backbone).eval()
-                folder = probe_version(registry, base, Memory.load(champion), dataset, intents)
+                folder = probe_version(registry, base, Memory.load(champion), dataset, intents, read_taste(champion))
             elif order.adapter:
-                folder = train_version(registry, backbone, dataset, intents, documents_of(index), Recipe(), progress)
+                with closing(DataFile.open(settings.data)) as file:
+                    tastes = tastes_of(domain, backbone, file, settings)
+                documents = documents_of(index)
+                folder = train_version(registry, backbone, dataset, intents, documents, Recipe(), progress, tastes)
             else:
                 return
             if registry.follow(champion, folder.name):

@@ -12,19 +12,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from agent.apps import open_index
+from agent.apps import open_index, open_items
+from agent.catalogue import load_catalogue
 from agent.config import Settings
 from agent.database import DataFile
 from agent.domain import Domain, discover
-from agent.errors import ModelError, UnknownAppError
+from agent.errors import ModelError, TrainingError, UnknownAppError
+from agent.events import EventBook
 from agent.learning.data import Dataset, load_dataset
+from agent.learning.propensity import propensities
 from agent.learning.provisional import FIRST_EXAMPLES, first_model, probe_version
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import FEWEST_EXAMPLES, Recipe, Vectors, train_version
 from agent.learning.reviewed import ReviewedData, with_reviews
+from agent.learning.tastes import TasteData, load_asked
 from agent.lock import TRAINING, FolderLock
 from agent.model.backbone import Backbone
 from agent.model.exported import ExportedModel
+from agent.model.items import ItemSpace
 from agent.model.memory import Memory
 from agent.model.multitask import MultiTaskModel
 from agent.model.serving import open_version
@@ -35,6 +40,7 @@ from index.knowledge import KnowledgeIndex
 
 if TYPE_CHECKING:
     from agent.learning.evaluate import Report
+    from agent.learning.ranking_report import RankingReport
 
 
 def domain_of(settings: Settings, name: str) -> Domain:
@@ -85,6 +91,28 @@ def documents_of(index: KnowledgeIndex) -> dict[str, Vectors]:
     return {document: np.stack(vectors) for document, vectors in found.items()}
 
 
+def tastes_of(domain: Domain, backbone: Backbone, file: DataFile, settings: Settings) -> TasteData | None:
+    """What the app's taste is learned from; None if the app has no items.
+
+    Raises DomainError if its catalogue has mistakes, TrainingError if its utterances have.
+    """
+    catalogue = load_catalogue(domain.name, domain.folder, settings.data)
+    if catalogue is None:
+        return None
+    with Bar(f"items {domain.name}", "items") as bar:
+        index = open_items(domain.name, catalogue, settings.data, backbone, bar.update)
+    book = EventBook(file)
+    events = {u: [event for event in own if event.item in catalogue.row] for u, own in book.users(domain.name)}
+    chosen = [(e.item, e.position) for own in events.values() for e in own if e.position is not None]
+    noticed = propensities(book.exposures(domain.name), chosen)
+    return TasteData(
+        ItemSpace(index.ids, index.vectors),
+        {user: own for user, own in events.items() if own},
+        load_asked(domain.folder, catalogue.row),
+        tuple(noticed),
+    )
+
+
 def training_lock(registry: ModelRegistry) -> FolderLock:
     """Taken while an app is trained, so that one process at a time does. Raises LockedError naming that one."""
     registry.folder.mkdir(parents=True, exist_ok=True)
@@ -113,6 +141,8 @@ def teach(
     torch.set_num_threads(settings.threads)
     registry = ModelRegistry(settings.data, domain.name)
     dataset = dataset_of(domain, index, domain.folder)
+    with closing(DataFile.open(settings.data)) as file:
+        tastes = tastes_of(domain, backbone, file, settings)
     with StepProgress(f"train {domain.name}") as progress:
         return train_version(
             registry,
@@ -122,6 +152,7 @@ def teach(
             documents_of(index),
             recipe or Recipe(),
             progress,
+            tastes,
         )
 
 
@@ -176,3 +207,19 @@ def evaluate_app(settings: Settings, name: str, version: str | None) -> tuple[Re
     index = open_index(domain, settings.data, model.backbone)
     report = evaluate_model(model, frozen_test(domain, index), documents_of(index))
     return report, ModelRegistry(settings.data, name).folder / "reports" / model.version
+
+
+def evaluate_taste(settings: Settings, name: str) -> RankingReport:
+    """Measure what is learned of users' tastes against baselines (see ``measure_taste``). Raises TrainingError if the
+    app has no items, or too few events."""
+    from agent.learning.ranking_report import measure_taste
+
+    domain = domain_of(settings, name)
+    torch.set_num_threads(settings.threads)
+    backbone = Backbone.load(settings.backbone, settings.device)
+    with closing(DataFile.open(settings.data)) as file:
+        tastes = tastes_of(domain, backbone, file, settings)
+    if tastes is None:
+        raise TrainingError(f"App '{name}' has no items. Add an items.jsonl, or run: switchboard import")
+    with StepProgress(f"taste {name}") as progress:
+        return measure_taste(tastes.space, tastes.events, progress)

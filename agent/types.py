@@ -223,3 +223,61 @@ class Example:
     document: str | None = None
     """Id of the knowledge document that answers the text."""
     out_of_scope: bool = False
+
+
+EventKind = Literal["view", "click", "like", "dislike", "buy", "rate"]
+EVENT_KINDS: tuple[EventKind, ...] = ("view", "click", "like", "dislike", "buy", "rate")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing of an app's catalogue."""
+
+    id: str
+    title: str
+    text: str
+    """What it is, in words; this is what the model reads."""
+    attributes: Mapping[str, str | float | tuple[str, ...]] = field(default_factory=dict)
+    """What else is known of it, by name; a tuple holds several words, such as its moods. The core itself reads
+    ``stock`` (pieces left, a number), ``age`` (years from which on it suits, a number) and ``category``."""
+    price: float | None = None
+    """In the catalogue's currency, 0 or more; None if it is not known."""
+    image: str = ""
+    """Path on this server ("/...") or an https address; "" for none."""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something a user did with an item."""
+
+    id: str
+    """The caller's: the same id sent again counts once."""
+    app: str
+    user: str
+    """The client's id, as conversations have it, or the name of a user that a program gave."""
+    item: str
+    kind: EventKind
+    """``view``: looked at; ``click``: chosen from a row; ``rate``: judged by a mark, which is ``value``."""
+    at: str
+    """UTC, ISO 8601, to the microsecond, so that times sort as text."""
+    value: float | None = None
+    """With ``rate``: the mark, 0 to 5. None with the other kinds."""
+    position: int | None = None
+    """Place in the row that the item was shown in, from 1 on; None if it was met elsewhere."""
+    shown: tuple[str, ...] = ()
+    """Ids of that row's items in order, the item's own among them; empty if there was no row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An item as it is offered to somebody."""
+
+    item_id: str
+    title: str
+    text: str
+    image: str = ""
+    url: str = ""
+    price: float | None = None
+    why: tuple[str, ...] = ()
+    """Sentences that say what moved it up, the strongest first; empty if nothing of this user's did."""

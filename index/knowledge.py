@@ -26,7 +26,7 @@ from index.lexical import LexicalIndex
 from index.records import Entry
 from index.storage import read_files, write_files
 from index.types import Document, DocumentError, IndexDamagedError, KnowledgeError, Passage
-from index.vectors import FLAT_LIMIT, METRIC, Kind, VectorIndex, Vectors
+from index.vectors import FLAT_LIMIT, METRIC, Kind, VectorIndex, Vectors, checked
 
 __all__ = ["Encode", "Hit", "IndexDamagedError", "KnowledgeError", "KnowledgeIndex", "SyncReport"]
 
@@ -267,7 +267,7 @@ class KnowledgeIndex:
         vectors = np.empty((len(texts), self.dimension), np.float32)
         for start in range(0, len(texts), ENCODE_AT_ONCE):
             batch = texts[start : start + ENCODE_AT_ONCE]
-            vectors[start : start + len(batch)] = self._checked(encode(batch), len(batch))
+            vectors[start : start + len(batch)] = checked(encode(batch), len(batch), self.dimension)
             if progress is not None:
                 progress(start + len(batch), len(texts))
         prepared, row = [], 0
@@ -280,14 +280,6 @@ class KnowledgeIndex:
                 row = behind
             prepared.append(ready)
         return prepared
-
-    def _checked(self, vectors: Vectors, count: int) -> Vectors:
-        if vectors.shape != (count, self.dimension):
-            raise KnowledgeError(f"encode() gave shape {vectors.shape}; ({count}, {self.dimension}) is needed.")
-        # Written so that a NaN fails too; half precision is off by less than this.
-        if not bool(np.all(np.abs(np.linalg.norm(vectors.astype(np.float32), axis=1) - 1) < 0.01)):
-            raise KnowledgeError("encode() gave vectors that are not of unit length.")
-        return vectors
 
     def _apply(self, gone: Sequence[str], new: Sequence[Document], prepared: Sequence[Sequence[Prepared]]) -> None:
         """Take out documents and put in others, which may have the id of one that is there."""

@@ -35,16 +35,24 @@ class Entry:
     """Their vectors, shape (S, D), unit length."""
 
 
-def check(folder: Path, about: Mapping[str, Any], files: Mapping[str, bytes], backbone_hash: str) -> None:
-    """Raises IndexDamagedError if the manifest is of another release, backbone or metric, or lacks a file."""
-    if about.get("format") != FORMAT:
-        raise IndexDamagedError(folder, f"its format is {about.get('format')}, this release reads {FORMAT}")
+def check(
+    folder: Path,
+    about: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    backbone_hash: str,
+    form: int = FORMAT,
+    needed: Sequence[str] = FILES,
+) -> None:
+    """Raises IndexDamagedError if the manifest is of another release (whose format is not ``form``), backbone or
+    metric, or lacks a file."""
+    if about.get("format") != form:
+        raise IndexDamagedError(folder, f"its format is {about.get('format')}, this release reads {form}")
     if about["backbone_hash"] != backbone_hash:
         theirs = str(about["backbone_hash"])[:12]
         raise IndexDamagedError(folder, f"another backbone made it ({theirs}, here {backbone_hash[:12]})")
     if about["metric"] != METRIC:
         raise IndexDamagedError(folder, f"its metric is '{about['metric']}', not '{METRIC}'")
-    missing = [name for name in FILES if name not in files]
+    missing = [name for name in needed if name not in files]
     if missing:
         raise IndexDamagedError(folder, f"its manifest does not name {missing[0]}")
 

@@ -13,8 +13,11 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.types import KnowledgeError
+
 Vectors = NDArray[np.float32]
 Numbers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 Kind = Literal["flat", "ivf"]
 
 METRIC = "inner product of unit vectors"
@@ -24,6 +27,8 @@ FLAT_LIMIT = 20_000
 # FAISS asks for 39 training vectors a list and warns below. A search reads one list in twelve.
 _VECTORS_A_LIST = 39
 _LISTS_READ = 1 / 12
+# Of as many items as a mask is meant for, one list in 32 is many still.
+_MASKED_LISTS_READ = 1 / 32
 _TRAINING_ROUNDS = 10
 # Lists are trained anew when there are this many times as many vectors as they were trained for, and the
 # layout goes back to flat at half the limit, so that a few changes at the limit do not rebuild it each time.
@@ -34,6 +39,16 @@ _faiss: Any = faiss
 
 # More threads than free cores make FAISS many times slower, and the model's worker needs its core.
 faiss.omp_set_num_threads(1)
+
+
+def checked(vectors: Vectors, count: int, dimension: int) -> Vectors:
+    """What an ``encode`` gave for ``count`` texts. Raises KnowledgeError if its shape or its lengths are wrong."""
+    if vectors.shape != (count, dimension):
+        raise KnowledgeError(f"encode() gave shape {vectors.shape}; ({count}, {dimension}) is needed.")
+    # Written so that a NaN fails too; half precision is off by less than this.
+    if not bool(np.all(np.abs(np.linalg.norm(vectors.astype(np.float32), axis=1) - 1) < 0.01)):
+        raise KnowledgeError("encode() gave vectors that are not of unit length.")
+    return vectors
 
 
 class VectorIndex:
@@ -62,12 +77,23 @@ class VectorIndex:
 
     def search(self, query: Vectors, k: int, within: Numbers | None = None) -> list[tuple[int, float]]:
         """Up to ``k`` (number, cosine) for a query (D,), best first; only among ``within`` if it is given."""
-        selector = None if within is None else faiss.IDSelectorBatch(within)
+        if within is None:
+            return self._search(query, k, None, _LISTS_READ)
+        # A few documents may lie in any list, so a limited search reads them all.
+        return self._search(query, k, faiss.IDSelectorBatch(within), 1.0)
+
+    def search_masked(self, query: Vectors, k: int, allowed: Mask) -> list[tuple[int, float]]:
+        """As ``search``, among the numbers n below len(allowed) with ``allowed[n]``; meant for masks that let much
+        through, so that the lists near the query hold enough."""
+        bits = np.packbits(allowed, bitorder="little")
+        selector = _faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
+        return self._search(query, k, selector, _MASKED_LISTS_READ)
+
+    def _search(self, query: Vectors, k: int, selector: Any, lists_read: float) -> list[tuple[int, float]]:
+        """``selector`` None lets all through; ``lists_read`` is the share of the lists that an IVF layout reads."""
         options = _faiss.SearchParameters(sel=selector)
         if self.kind == "ivf":
-            lists = self._faiss.nlist
-            # A few documents may lie in any list, so a limited search reads them all.
-            read = lists if within is not None else max(1, math.ceil(lists * _LISTS_READ))
+            read = max(1, math.ceil(self._faiss.nlist * lists_read))
             options = _faiss.SearchParametersIVF(sel=selector, nprobe=read)
         k = min(k, len(self))
         if k == 0:

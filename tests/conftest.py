@@ -7,6 +7,7 @@ import json
 import string
 import subprocess
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -100,19 +101,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ("e2e" in item.keywords) * 2 + ("real" in item.keywords))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin at once with what takes minutes and runs beside the other tests."""
+    if session.config.option.collectonly:
+        return
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    for fixture, app in (("trained_data", "support"), ("finance_data", "finance")):
+        if fixture in wanted:
+            _TRAININGS[app] = _TRAINER.submit(_trained, app)
+
+
+def pytest_sessionfinish() -> None:
+    """Whoever stops the tests does not wait for a training: it goes on where it was the next time."""
+    _TRAINER.shutdown(wait=False, cancel_futures=True)
+    for process in _RUNNING:
+        process.terminate()
+
+
+# One at a time: the tests need the other core.
+_TRAINER = ThreadPoolExecutor(1)
+_TRAININGS: dict[str, Future[Path]] = {}
+_RUNNING: set[subprocess.Popen[bytes]] = set()
+
+
 @pytest.fixture(scope="session")
 def trained_data() -> Path:
     """A data folder with the support app trained as ``make serve`` does it; kept until code or data change."""
-    return _trained("support")
+    return _TRAININGS["support"].result()
 
 
 @pytest.fixture(scope="session")
 def finance_data() -> Path:
     """The same with the finance app, and its demo stream read by that model."""
-    folder = _trained("finance")
+    folder = _TRAININGS["finance"].result()
     if not (folder / "apps" / "finance" / "items.db").is_file():
-        command = [sys.executable, "-m", "agent.cli", "finance", "demo", "--data", str(folder)]
-        subprocess.run(command, cwd=ROOT, check=True)
+        _run("finance", "demo", "--data", str(folder))
     return folder
 
 
@@ -125,6 +148,15 @@ def _trained(app: str) -> Path:
             digest.update(path.read_bytes())
     folder = ROOT / "tests" / ".cache" / digest.hexdigest()[:12]
     if not (folder / "models" / app / "aliases.json").is_file():
-        command = [sys.executable, "-m", "agent.cli", "train", app, "--data", str(folder)]
-        subprocess.run(command, cwd=ROOT, check=True)
+        _run("train", app, "--data", str(folder))
     return folder
+
+
+def _run(*command: str) -> None:
+    """Raises CalledProcessError if the command fails."""
+    process = subprocess.Popen([sys.executable, "-m", "agent.cli", *command], cwd=ROOT)
+    _RUNNING.add(process)
+    code = process.wait()
+    _RUNNING.discard(process)
+    if code:
+        raise subprocess.CalledProcessError(code, command)

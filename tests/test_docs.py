@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from agent.app_code import load_part
 from agent.cli import app
 from agent.config import Settings
 
@@ -65,9 +66,15 @@ def test_readme_names_every_command(name: str) -> None:
     assert f"switchboard {name}" in README
 
 
-def test_readme_names_no_command_that_does_not_exist() -> None:
-    named = set(re.findall(r"^ *(?:\.venv/bin/)?switchboard ([a-z-]+)", README, re.MULTILINE))
-    assert named <= {name.split()[0] for name in COMMANDS}
+def test_no_text_names_a_command_that_does_not_exist() -> None:
+    texts = [README, *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))]
+    line = re.compile(r"^ *(?:\.venv/bin/)?switchboard ([a-z-]+)(?: ([a-z-]+))?", re.MULTILINE)
+    for first, second in {found for text in texts for found in line.findall(text)}:
+        of_app = load_part(ROOT / "apps" / first, "commands")
+        if of_app is not None:
+            assert second in get_command(of_app.group).commands, f"{first} {second}"
+        else:
+            assert first in {name.split()[0] for name in COMMANDS}, first
 
 
 @pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda f: f.name)

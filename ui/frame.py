@@ -77,7 +77,8 @@ def icon_button(kind: str, name: str, more: str = "") -> str:
 
 
 def _header(app: Mapping[str, Any], apps: Sequence[Mapping[str, Any]], words: Words) -> str:
-    """The app's mark and title, a choice of apps if there are several; on a phone the list's button and a new chat."""
+    """The app's mark and title, a choice of apps if there are several, the app's own page; on a phone the list's button
+    and a new chat."""
     title = escape(app["title"])
     links = "".join(
         f'<li><a href="/?app={escape(other["name"])}" data-app="{escape(other["name"])}"'
@@ -98,7 +99,10 @@ def _header(app: Mapping[str, Any], apps: Sequence[Mapping[str, Any]], words: Wo
     else:
         heading = mark(app) + heading
     menu = icon_button("menu", words["menu"], 'aria-expanded="false" aria-controls="side"')
-    return menu + heading + icon_button("new", words["new"])
+    page = (
+        f'<a class="own-page" href="{escape(app["page"])}">{escape(words["own_page"])}</a>' if app.get("page") else ""
+    )
+    return menu + heading + page + icon_button("new", words["new"])
 
 
 def settings_choices(language: str, theme: str, words: Words) -> str:

@@ -20,7 +20,7 @@ from agent.progress import StepProgress
 
 if TYPE_CHECKING:
     from agent.config import Settings
-    from agent.learning.train import Step
+    from agent.learning.run import Step
 
 Why = Annotated[str, typer.Option("--why", help="The reason, for the history and the audit log.")]
 SAY_EVERY = 1.0

@@ -74,7 +74,7 @@ def show_customer(
             row["id"], row["app"], row["client_id"], str(row["turns"]), row["begun_at"][:19], row["updated_at"][:19]
         )
     out.print(table)
-    counts = ", ".join(f"{found[name]} {name}" for name in ("messages", "feedback", "reviews"))
+    counts = ", ".join(f"{found[name]} {name}" for name in ("messages", "feedback", "reviews", "events"))
     out.print(f"{counts}; in backups: {', '.join(found['backups']) or 'none'}", highlight=False, soft_wrap=True)
     if found["held"]:
         out.print(f"Held, so that nothing can be erased: {', '.join(found['held'])}", highlight=False)
@@ -137,7 +137,7 @@ def _report(erased: Erased, as_json: bool) -> None:
         print(json.dumps(asdict(erased)))
     else:
         counts = ", ".join(
-            f"{getattr(erased, name)} {name}" for name in ("conversations", "messages", "feedback", "reviews")
+            f"{getattr(erased, name)} {name}" for name in ("conversations", "messages", "feedback", "reviews", "events")
         )
         out.print(f"Erased: {counts}.", highlight=False)
         for name in (*erased.files, *erased.backups):

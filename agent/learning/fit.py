@@ -1,4 +1,4 @@
-"""Runs a TrainingRun: validation, early stop, checkpoints that survive a kill, TensorBoard logs."""
+"""Runs a training: validation, early stop, checkpoints that survive a kill, TensorBoard logs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from agent.errors import TrainingError
-from agent.learning.train import Step, TrainingRun
+from agent.learning.run import Run, Step
 
 Progress = Callable[[Step], None]
 Validate = Callable[[], dict[str, float]]
@@ -21,7 +21,7 @@ Validate = Callable[[], dict[str, float]]
 
 
 def fit(
-    run: TrainingRun,
+    run: Run,
     validate: Validate,
     *,
     checkpoint: Path | None = None,
@@ -61,7 +61,7 @@ def fit(
     try:
         if len(history) < run.done // run.steps_an_epoch:  # it was interrupted between the last step and the figures
             end_epoch()
-        for step in () if _has_stopped(history, run.settings.patience) else run.train():
+        for step in () if _has_stopped(history, run.patience) else run.train():
             if progress:
                 progress(step)
             if writer:
@@ -72,7 +72,7 @@ def fit(
                 end_epoch()
             if step.ends_epoch or step.number % every == 0:
                 keeper.save(run, history, best)
-            if step.ends_epoch and _has_stopped(history, run.settings.patience):
+            if step.ends_epoch and _has_stopped(history, run.patience):
                 break
             if is_over():
                 if not step.ends_epoch:
@@ -90,9 +90,9 @@ def fit(
     return history
 
 
-def is_finished(run: TrainingRun, history: list[dict[str, float]]) -> bool:
+def is_finished(run: Run, history: list[dict[str, float]]) -> bool:
     """Whether a run was not cut short: all epochs were done, or it had stopped for want of improvement."""
-    return run.done == run.total or _has_stopped(history, run.settings.patience)
+    return run.done == run.total or _has_stopped(history, run.patience)
 
 
 def score(figures: dict[str, float]) -> float:
@@ -121,7 +121,7 @@ def _has_stopped(history: list[dict[str, float]], patience: int) -> bool:
     return bool(history) and len(history) - best_epoch(history) >= patience
 
 
-def _weights(run: TrainingRun) -> dict[str, Tensor]:
+def _weights(run: Run) -> dict[str, Tensor]:
     return {name: p.detach().cpu().clone() for name, p in run.trainable.items()}
 
 
@@ -135,7 +135,7 @@ class _Keeper:
     def __init__(self, folder: Path | None, identity: str) -> None:
         self.folder, self.identity = folder, identity
 
-    def save(self, run: TrainingRun, history: list[dict[str, float]], best: dict[str, Tensor]) -> None:
+    def save(self, run: Run, history: list[dict[str, float]], best: dict[str, Tensor]) -> None:
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ class _Keeper:
             if old.name != name:
                 old.unlink()
 
-    def resume(self, run: TrainingRun) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
+    def resume(self, run: Run) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
         if self.folder is None or not (self.folder / "checkpoint.json").is_file():
             return [], _weights(run)
         pointer = json.loads((self.folder / "checkpoint.json").read_text(encoding="utf-8"))

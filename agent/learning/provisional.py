@@ -25,6 +25,7 @@ from agent.model.heads import ClassifierHead
 from agent.model.memory import Memory
 from agent.model.multitask import INTENT, QUERY, SENTIMENT, HeadSpec, ModelSpec, MultiTaskModel, Outputs
 from agent.model.storage import read_manifest
+from agent.model.taste import Taste
 from agent.types import SENTIMENTS
 
 Stage = Literal["first", "probe", "adapter"]
@@ -65,12 +66,17 @@ def first_model(backbone: Backbone, dataset: Dataset, intents: Sequence[str]) ->
 
 
 def probe_version(
-    registry: ModelRegistry, base: MultiTaskModel, memory: Memory, dataset: Dataset, intents: Sequence[str]
+    registry: ModelRegistry,
+    base: MultiTaskModel,
+    memory: Memory,
+    dataset: Dataset,
+    intents: Sequence[str],
+    taste: Taste | None = None,
 ) -> Path:
     """Refit the heads of ``base`` to ``dataset``, calibrate and save the next version; it is not promoted.
 
     ``memory`` is that of ``base``: texts in it are not read again. The sentiment head is refitted over a frozen
-    encoder only; a trained one knows more than a probe.
+    encoder only; a trained one knows more than a probe. ``taste`` is what ``base`` learned of items.
 
     Raises TrainingError if an intent has too few examples.
     """
@@ -85,7 +91,7 @@ def probe_version(
         readings.add(SENTIMENT, [e.text for e in dataset.feelings])
         _refit(model, readings, SENTIMENT, {e.text: e.sentiment for e in train_set.feelings if e.sentiment})
         calibrate_sentiment(model, held_out, readings.read)
-    return save_version(registry, model, dataset, {PROVISIONAL: True})
+    return save_version(registry, model, dataset, {PROVISIONAL: True}, taste)
 
 
 def _refit(model: MultiTaskModel, readings: _Readings, head: str, known: Mapping[str, str]) -> None:

@@ -22,14 +22,19 @@ from agent.errors import TrainingError
 from agent.learning.calibrate import Read, fit_intent, fit_temperature
 from agent.learning.data import Dataset, training_rows
 from agent.learning.fit import Progress, best_epoch, fit, is_finished, remove_checkpoint
+from agent.learning.recommend import Chosen, Keeping, forget, learn_taste
 from agent.learning.registry import ModelRegistry, now
 from agent.learning.start import start_from_probes, take_over_intents, with_intents
+from agent.learning.taste import TasteSettings
+from agent.learning.tastes import TasteData
 from agent.learning.teachers import spread
 from agent.learning.train import UNIFORM, Row, TrainingRun, TrainingSet, TrainSettings
 from agent.model.adapters import AdapterConfig, Method
 from agent.model.backbone import Backbone
-from agent.model.multitask import INTENT, QUERY, SENTIMENT, HeadSpec, ModelSpec, MultiTaskModel
+from agent.model.heads import RecommendationHead
+from agent.model.multitask import INTENT, QUERY, SENTIMENT, TASTE, HeadSpec, ModelSpec, MultiTaskModel
 from agent.model.storage import load_model, save_model
+from agent.model.taste import Taste
 from agent.model.tokens import plain_numbers
 from agent.text import text_key
 from agent.types import SENTIMENTS
@@ -92,6 +97,9 @@ class Trained:
     finished: bool
     """False if it was cut short."""
     checkpoint: Path
+    taste: Taste | None = None
+    """What was learned of items, and how it was chosen."""
+    chosen: Chosen | None = None
 
     @property
     def best(self) -> dict[str, float]:
@@ -107,9 +115,10 @@ def train_version(
     documents: Mapping[str, Vectors],
     recipe: Recipe,
     progress: Progress | None = None,
+    tastes: TasteData | None = None,
 ) -> Path:
     """Train, calibrate and save the next version; it is not promoted. Arguments and errors as in ``train_model``."""
-    trained = train_model(registry, backbone, dataset, intents, documents, recipe, progress)
+    trained = train_model(registry, backbone, dataset, intents, documents, recipe, progress, tastes=tastes)
     return save_trained(registry, trained, dataset)
 
 
@@ -126,13 +135,15 @@ def train_model(
     wrong: Sequence[tuple[str, str]] = (),
     unlabelled: Sequence[str] = (),
     is_over: Callable[[], bool] = lambda: False,
+    tastes: TasteData | None = None,
 ) -> Trained:
     """Train and calibrate a model from probes, or from the version in the folder ``base``, whose adapter it keeps.
 
     ``documents`` gives the frozen vectors of each knowledge document's passages, (P, D); ``wrong`` are texts with a
     document that does not answer them, ``unlabelled`` texts within the app's scope, learned by what the labelled ones
-    nearest to them say. Once ``is_over`` it ends with the best so far. A run that was interrupted with the same data
-    and recipe, or killed before its version was saved, goes on where it stopped.
+    nearest to them say; of ``tastes`` a recommendation head is learned. Once ``is_over`` it ends with the best so far,
+    but for the taste, which takes a minute or two. A run that was interrupted with the same data and recipe, or killed
+    before its version was saved, goes on where it stopped.
 
     Raises TrainingError if an intent has too few examples, or an example names what there is not.
     """
@@ -143,21 +154,24 @@ def train_model(
     train_set, held_out = dataset.split()
     kept_out = {text_key(e.text) for e in held_out.examples}
     rows = training_rows(train_set, intents, passages_of, [pair for pair in wrong if text_key(pair[0]) not in kept_out])
+    picks = None if tastes is None else tastes.picks(len(rows))
+    rows += [] if tastes is None else [Row(one.text) for one in tastes.taught()]
     rows += [Row(text) for text in unlabelled]
     torch.manual_seed(recipe.settings.seed)
     steps = -(-len(rows) // recipe.settings.batch_size) * recipe.settings.epochs
     targets = backbone.encode([plain_numbers(row.text) for row in rows], prompt="query")
     if base is None:
-        model = MultiTaskModel(backbone, ModelSpec(_heads(intents, rows), recipe.adapter), total_steps=steps)
+        spec = ModelSpec(_heads(intents, rows, tastes), recipe.adapter)
+        model = MultiTaskModel(backbone, spec, total_steps=steps)
         start_from_probes(model, rows, targets)
     else:
         before = load_model(base, backbone).eval()
-        model = with_intents(before, intents, _heads(intents, rows), steps)
+        model = with_intents(before, intents, _heads(intents, rows, tastes), steps)
         take_over_intents(model, before, train_set)
     beliefs = _beliefs(rows, targets, len(unlabelled), len(intents))
-    run = TrainingRun(model, TrainingSet(rows, targets, matrix, beliefs), recipe.settings)
+    run = TrainingRun(model, TrainingSet(rows, targets, matrix, beliefs, picks), recipe.settings)
     start = None if base is None else base.name
-    identity = _identity(dataset, intents, matrix, recipe, backbone, start, wrong, unlabelled)
+    identity = _identity(dataset, intents, matrix, recipe, backbone, start, wrong, unlabelled, tastes)
     checkpoint = registry.folder / ("checkpoint" if base is None else "checkpoint-continued")
     history = fit(
         run,
@@ -172,7 +186,15 @@ def train_model(
     calibrate_intents(model, train_set, held_out, model.read)
     calibrate_sentiment(model, held_out, model.read)
     epochs = run.done // run.steps_an_epoch
-    return Trained(model, recipe, start, history, epochs, is_finished(run, history), checkpoint)
+    taste = chosen = None
+    if tastes is not None and tastes.is_enough:
+        head = model.heads[TASTE]
+        assert isinstance(head, RecommendationHead)
+        keeping = Keeping(checkpoint / "taste", identity, progress)
+        settings = TasteSettings(noticed=tastes.noticed, seed=recipe.settings.seed)
+        taste, chosen = learn_taste(head, tastes.space, tastes.events, tastes.picked(model), settings, keeping)
+    finished = is_finished(run, history)
+    return Trained(model, recipe, start, history, epochs, finished, checkpoint, taste, chosen)
 
 
 def save_trained(registry: ModelRegistry, trained: Trained, dataset: Dataset) -> Path:
@@ -185,12 +207,21 @@ def save_trained(registry: ModelRegistry, trained: Trained, dataset: Dataset) ->
         "epochs": {"done": trained.epochs, "planned": settings.epochs, "finished": trained.finished},
         "figures": {"validation": trained.best, "epochs": trained.history},
     }
-    folder = save_version(registry, trained.model, dataset, record)
+    if trained.chosen is not None:
+        record["taste"] = {"epochs": trained.chosen.epochs, "figures": trained.chosen.figures}
+    folder = save_version(registry, trained.model, dataset, record, trained.taste)
     remove_checkpoint(trained.checkpoint)
+    forget(trained.checkpoint / "taste")
     return folder
 
 
-def save_version(registry: ModelRegistry, model: MultiTaskModel, dataset: Dataset, record: Mapping[str, Any]) -> Path:
+def save_version(
+    registry: ModelRegistry,
+    model: MultiTaskModel,
+    dataset: Dataset,
+    record: Mapping[str, Any],
+    taste: Taste | None = None,
+) -> Path:
     """Save the next version of the app, made of ``dataset``; ``record`` goes into its manifest. Returns its folder."""
     train_set, held_out = dataset.split()
     folder = registry.next_folder()
@@ -203,7 +234,7 @@ def save_version(registry: ModelRegistry, model: MultiTaskModel, dataset: Datase
         "intents": dict(sorted(Counter(str(e.intent) for e in dataset.in_scope).items())),
     }
     kept = {"app": registry.app, "created": now(), "data": data, **record}
-    save_model(model, folder, memory=train_set.in_scope, record=kept)
+    save_model(model, folder, memory=train_set.in_scope, record=kept, taste=taste)
     return folder
 
 
@@ -266,10 +297,12 @@ def require_examples(dataset: Dataset, intents: Sequence[str]) -> None:
         )
 
 
-def _heads(intents: Sequence[str], rows: Sequence[Row]) -> dict[str, HeadSpec]:
+def _heads(intents: Sequence[str], rows: Sequence[Row], tastes: TasteData | None) -> dict[str, HeadSpec]:
     heads = {INTENT: HeadSpec("intent", tuple(intents))}
     if any(SENTIMENT in row.labels for row in rows):
         heads[SENTIMENT] = HeadSpec("sentiment", SENTIMENTS)
+    if tastes is not None:
+        heads[TASTE] = HeadSpec("recommendation")
     return heads | {QUERY: HeadSpec("query")}
 
 
@@ -294,9 +327,11 @@ def _identity(
     base: str | None,
     wrong: Sequence[tuple[str, str]],
     unlabelled: Sequence[str],
+    tastes: TasteData | None,
 ) -> str:
     chosen = dataclasses.asdict(recipe)
     parts = [dataset.hash(), list(intents), chosen, backbone.hash, base, list(wrong), list(unlabelled)]
+    parts += [] if tastes is None else [tastes.hash()]
     digest = hashlib.sha256(json.dumps(parts).encode())
     digest.update(documents.tobytes())
     return digest.hexdigest()[:16]

@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agent.errors import TrainingError
+from agent.learning.run import Run, Step
 from agent.model.heads import ClassifierHead, SentimentHead
 from agent.model.multitask import MultiTaskModel
 from agent.model.tokens import plain_numbers
 
+TASTE_DISTILLATION = 3.0
+"""Weight of 1 - cosine between what the recommendation head reads in a text with picked items and the frozen embedding
+of the text."""
 UNIFORM = -1
 """Label of a text that belongs to no class of a head: its target is the uniform distribution
 (outlier exposure, Hendrycks et al. 2019)."""
@@ -45,7 +49,7 @@ class TrainSettings:
     """Weight of finding the right document among all, where it is known."""
     pair_temperature: float = 0.05
     wrong_pairs: float = 5.0
-    """How many documents one counts as that a person called wrong, where the right one is looked for."""
+    """How many documents, or items, one counts as that is wrong, where the right one is looked for."""
     outliers: float = 0.5
     """Weight of the uniform target for out-of-scope texts."""
     clip: float = 1.0
@@ -70,6 +74,17 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Picks:
+    """The items that a person would pick for some of the texts, by the text's row."""
+
+    items: NDArray[np.float32]
+    """Frozen embeddings of all items, (N, D)."""
+    right: Mapping[int, tuple[int, ...]]
+    wrong: Mapping[int, tuple[int, ...]]
+    """Items that the text speaks against."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingSet:
     rows: Sequence[Row]
     targets: NDArray[np.float32]
@@ -79,27 +94,12 @@ class TrainingSet:
     beliefs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """By classifier head, (N, L): the target of rows without a label (``agent.learning.teachers``). Such a row counts
     the less the less its target sums to; zeros are none."""
+    picks: Picks | None = None
+    """What the recommendation head learns from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    number: int
-    """Steps done so far, this one counted."""
-    total: int
-    epoch: int
-    ends_epoch: bool
-    losses: dict[str, float]
-    rate: float
-    """Learning rate relative to its peak, 0 to 1."""
-    examples: int
-
-
-class TrainingRun:
-    """One run over a model and a training set; its whole state can be taken out and put back.
-
-    Deterministic for a seed on one machine: the order of batches depends on seed and epoch alone,
-    and the generator's state is part of ``state()``.
-    """
+class TrainingRun(Run):
+    """One run over a model and a training set."""
 
     def __init__(self, model: MultiTaskModel, data: TrainingSet, settings: TrainSettings) -> None:
         if not data.rows:
@@ -114,43 +114,33 @@ class TrainingRun:
             settings.feeling_distillation if row.labels and set(row.labels) <= felt and not row.documents else 1.0
             for row in data.rows
         ]
-        self.steps_an_epoch = math.ceil(len(data.rows) / settings.batch_size)
-        self.total = self.steps_an_epoch * settings.epochs
-        self.done = 0
         self.targets = torch.from_numpy(data.targets)
         self.documents = torch.from_numpy(data.documents).to(self.device)
+        self.items = None if data.picks is None else torch.from_numpy(data.picks.items).to(self.device)
         adapter = [p for p in model.encoder.parameters() if p.requires_grad]
-        self.trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
         groups = [{"params": list(model.heads.parameters()), "lr": settings.head_learning_rate}]
         if adapter:
             groups.append({"params": adapter, "lr": settings.learning_rate})
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
-        torch.manual_seed(settings.seed)
-
-    def _rate(self, step: int) -> float:
-        warm = max(1, round(self.total * self.settings.warmup))
-        if step < warm:
-            return (step + 1) / warm
-        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.total - warm)))
+        super().__init__(
+            {n: p for n, p in model.named_parameters() if p.requires_grad},
+            groups,
+            steps_an_epoch=math.ceil(len(data.rows) / settings.batch_size),
+            epochs=settings.epochs,
+            patience=settings.patience,
+            warmup=settings.warmup,
+            weight_decay=settings.weight_decay,
+            seed=settings.seed,
+        )
 
     def train(self) -> Iterator[Step]:
-        """Yield after every step until all epochs are done; may be left and entered again."""
         while self.done < self.total:
             epoch = self.done // self.steps_an_epoch
             batches = self._batches(epoch)
             for rows in batches[self.done % self.steps_an_epoch :]:
-                losses = self._step(rows)
-                self.done += 1
-                yield Step(
-                    number=self.done,
-                    total=self.total,
-                    epoch=epoch,
-                    ends_epoch=self.done % self.steps_an_epoch == 0,
-                    losses=losses,
-                    rate=self._rate(self.done - 1),
-                    examples=len(rows),
-                )
+                self.model.train()
+                losses = self._descend(self._losses(rows), self.settings.clip)
+                self.model.encoder.after_step(self.done)
+                yield self._stepped(epoch, losses, len(rows))
 
     def _batches(self, epoch: int) -> list[list[int]]:
         """Shuffled rows, sorted by length within pools of 50 batches, in shuffled batches."""
@@ -162,20 +152,6 @@ class TrainingRun:
             pool = sorted(order[start : start + size * 50], key=lambda i: self.lengths[i])
             batches += [pool[i : i + size] for i in range(0, len(pool), size)]
         return [batches[i] for i in rng.permutation(len(batches))]
-
-    def _step(self, rows: list[int]) -> dict[str, float]:
-        self.model.train()
-        losses = self._losses(rows)
-        total = torch.stack(list(losses.values())).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        if not torch.isfinite(total):
-            raise TrainingError(f"The loss is not a finite number at step {self.done}. Lower the learning rate.")
-        nn.utils.clip_grad_norm_(self.trainable.values(), self.settings.clip)
-        self.optimizer.step()
-        self.model.encoder.after_step(self.done)
-        self.schedule.step()
-        return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _losses(self, rows: list[int]) -> dict[str, Tensor]:
         """Each loss is summed over the rows that have its label and divided by the batch size, so that
@@ -203,7 +179,9 @@ class TrainingRun:
             target = self.targets[rows].to(self.device)
             share = torch.tensor([self.shares[i] for i in rows], device=self.device)
             losses["distillation"] = s.distillation * (share * (1 - (outputs.query * target).sum(-1))).mean()
-            losses |= self._pair_loss(rows, outputs.query)
+            losses |= self._document_loss(rows, outputs.query)
+        if outputs.taste is not None and self.items is not None and self.data.picks is not None:
+            losses |= self._taste_losses(rows, outputs.taste, self.items, self.data.picks)
         regulariser = self.model.encoder.regulariser()
         if regulariser is not None:
             losses["orthogonality"] = 0.5 * regulariser
@@ -219,58 +197,39 @@ class TrainingRun:
         target[label] += 1 - smoothing
         return target
 
-    def _pair_loss(self, rows: list[int], query: Tensor) -> dict[str, Tensor]:
-        """Minus log of the share of the right documents among all; a wrong one counts several times. Of a text whose
-        right document is not known, all but the wrong ones are right."""
-        known = [(i, self.data.rows[row]) for i, row in enumerate(rows) if self._in_pairs(self.data.rows[row])]
-        if not known or self.settings.pairs == 0:
+    def _document_loss(self, rows: list[int], query: Tensor) -> dict[str, Tensor]:
+        known = [(row.documents, row.wrong_documents) for row in (self.data.rows[i] for i in rows)]
+        return self._pair_loss("pairs", known, query, self.documents)
+
+    def _taste_losses(self, rows: list[int], taste: Tensor, items: Tensor, picks: Picks) -> dict[str, Tensor]:
+        """Finding the picked items among all, and staying near the frozen space, in which items lie that nobody
+        picked."""
+        own = [i for i, row in enumerate(rows) if row in picks.right]
+        if not own:
             return {}
-        cosines = query[[i for i, _ in known]] @ self.documents.T / self.settings.pair_temperature  # (P, M)
-        right = torch.full_like(cosines, -torch.inf)
-        weight = torch.zeros_like(cosines)
-        for i, (_, row) in enumerate(known):
-            wrong = list(row.wrong_documents)
-            weight[i, wrong] = math.log(self.settings.wrong_pairs)
-            if row.documents:
-                right[i, list(row.documents)] = 0
+        target = self.targets[[rows[i] for i in own]].to(self.device)
+        away = (1 - (taste[own] * target).sum(-1)).sum() / len(rows)
+        known = [(picks.right.get(row, ()), picks.wrong.get(row, ())) for row in rows]
+        return {"taste_distillation": TASTE_DISTILLATION * away} | self._pair_loss("taste", known, taste, items)
+
+    def _pair_loss(
+        self, name: str, known: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], vectors: Tensor, candidates: Tensor
+    ) -> dict[str, Tensor]:
+        """Minus log of the share of the right ``candidates`` (M, D) among all, by that name; ``known`` holds the right
+        and the wrong ones of each vector (B, D). A wrong one counts several times. Where no right one is known, all but
+        the wrong ones are right."""
+        own = [i for i, (right, wrong) in enumerate(known) if right or 0 < len(wrong) < len(candidates)]
+        if not own or self.settings.pairs == 0:
+            return {}
+        cosines = vectors[own] @ candidates.T / self.settings.pair_temperature  # (P, M)
+        among = torch.zeros_like(cosines)
+        found = torch.full_like(cosines, -torch.inf)
+        for i, (right, wrong) in enumerate(known[i] for i in own):
+            among[i, list(wrong)] = math.log(self.settings.wrong_pairs)
+            if right:
+                found[i, list(right)] = 0
             else:
-                right[i] = 0
-                right[i, wrong] = -torch.inf
-        found = torch.logsumexp(cosines + right, 1) - torch.logsumexp(cosines + weight, 1)
-        return {"pairs": -self.settings.pairs * found.sum() / len(rows)}
-
-    def _in_pairs(self, row: Row) -> bool:
-        """Whether a document is known for the text, or one that is wrong and leaves others to be right."""
-        return bool(row.documents) or 0 < len(row.wrong_documents) < len(self.documents)
-
-    def state(self) -> dict[str, Tensor]:
-        """All that is needed to go on after this step: weights, optimizer, generator, step number."""
-        tensors = {f"weight/{n}": p.detach() for n, p in self.trainable.items()}
-        names = {id(p): n for n, p in self.trainable.items()}
-        for p, moments in self.optimizer.state.items():
-            for key, value in moments.items():
-                tensors[f"optimizer/{key}/{names[id(p)]}"] = torch.as_tensor(value).detach()
-        tensors["generator"] = torch.get_rng_state()
-        tensors["done"] = torch.tensor(self.done)
-        return {name: tensor.cpu().clone() for name, tensor in tensors.items()}
-
-    @torch.no_grad()
-    def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what ``state`` gave. Raises TrainingError if it came from another run's settings."""
-        for name, p in self.trainable.items():
-            stored = tensors.get(f"weight/{name}")
-            if stored is None or stored.shape != p.shape:
-                raise TrainingError(f"The checkpoint does not fit this model: '{name}'. Train again with --fresh.")
-            p.copy_(stored)
-            moments = {
-                key.split("/", 2)[1]: value.to(p.device) if value.ndim else value
-                for key, value in tensors.items()
-                if key.startswith("optimizer/") and key.split("/", 2)[2] == name
-            }
-            if moments:
-                self.optimizer.state[p] = moments
-        self.done = int(tensors["done"])
-        self.schedule.last_epoch = self.done
-        for group, base in zip(self.optimizer.param_groups, self.schedule.base_lrs, strict=True):
-            group["lr"] = base * self._rate(self.done)
-        torch.set_rng_state(tensors["generator"])
+                found[i] = 0
+                found[i, list(wrong)] = -torch.inf
+        shares = torch.logsumexp(cosines + found, 1) - torch.logsumexp(cosines + among, 1)
+        return {name: -self.settings.pairs * shares.sum() / len(known)}

@@ -1,8 +1,8 @@
 """A merged model with all its heads, or the frozen encoder, as one ONNX graph.
 
     inputs    ids (B, T), mask (B, T), table (V, D)
-    outputs   query (B, D), and <head>.logits (B, L), <head>.features (B, D) of every classifier head;
-              of the frozen encoder: query alone, its sentence vector
+    outputs   query (B, D), and <head>.logits (B, L), <head>.features (B, D) of every classifier head; taste (B, D)
+              where there is a recommendation head; of the frozen encoder: query alone, its sentence vector
 
 B and T are open. ``table`` is the matrix of word embeddings, which is half of a small encoder: no adapter but ``full``
 writes to it, so it is handed in from the backbone and all apps of a process share it. Where a model has one of its
@@ -82,7 +82,11 @@ def named(outputs: Outputs) -> dict[str, Tensor]:
     """A model's outputs by the names that they have in the graph."""
     found = {f"{head}.logits": logits for head, logits in outputs.logits.items()}
     found |= {f"{head}.features": features for head, features in outputs.features.items()}
-    return found if outputs.query is None else found | {"query": outputs.query}
+    if outputs.query is not None:
+        found["query"] = outputs.query
+    if outputs.taste is not None:
+        found["taste"] = outputs.taste
+    return found
 
 
 def _export(backbone: Backbone, encoder: nn.Module, after: After) -> bytes:

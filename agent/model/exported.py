@@ -73,5 +73,6 @@ class ExportedModel:
             {name: found[f"{name}.logits"] for name, spec in self._heads.items() if spec.labels},
             {name: found[f"{name}.features"] for name, spec in self._heads.items() if spec.labels},
             found["query"],
+            found.get("taste"),
         )
         return predictions(self, texts, tokens, read, head)

@@ -7,10 +7,15 @@ frozen space.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from agent.model.history import LENGTH, ItemHistory
+from agent.types import EVENT_KINDS
 
 Pool = Callable[[Tensor, Tensor], Tensor]
 """(B, T, D), (B, T) -> (B, D)."""
@@ -108,3 +113,101 @@ class QueryHead(nn.Module):
         """(B, T, D), (B, T) -> (B, D), unit length."""
         pooled = self.pool(states, mask)
         return unit(pooled + self.residual(pooled))
+
+
+@dataclass(frozen=True, slots=True)
+class TasteShape:
+    """Of what a recommendation head reads histories with."""
+
+    width: int = 64
+    """Dimensions of the head's own space of items, W."""
+    layers: int = 1
+    attention_heads: int = 2
+    dropout: float = 0.2
+
+
+class RecommendationHead(nn.Module):
+    """What somebody may like: a vector that the items' own vectors are held against.
+
+    ``read`` takes the words of a message from the pass that all heads share, into the space of the items' texts; like
+    the query head it starts as the identity. ``forward`` is a causal transformer over the user's events (SASRec, Kang
+    and McAuley 2018, with a softmax over all items), which takes the words as one more, last step. It works in a
+    narrow space of its own, which an item without events reaches by its text alone (``table``).
+    """
+
+    def __init__(self, dimension: int, pool: Pool, shape: TasteShape | None = None) -> None:
+        super().__init__()
+        self.shape = shape = shape or TasteShape()
+        self.pool = pool
+        self.residual = nn.Linear(dimension, dimension)
+        nn.init.zeros_(self.residual.weight)
+        nn.init.zeros_(self.residual.bias)
+        self.project = nn.Linear(dimension, shape.width, bias=False)
+        nn.init.normal_(self.project.weight, std=1 / math.sqrt(dimension))
+        self.words = nn.Linear(dimension, shape.width)
+        self.kinds = nn.Embedding(len(EVENT_KINDS), shape.width)
+        self.marks = nn.Linear(2, shape.width, bias=False)
+        self.places = nn.Embedding(LENGTH, shape.width)
+        for weight in (self.kinds.weight, self.marks.weight, self.places.weight):
+            nn.init.normal_(weight, std=0.02)
+        layer = nn.TransformerEncoderLayer(
+            shape.width,
+            shape.attention_heads,
+            2 * shape.width,
+            shape.dropout,
+            "gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        self.encoder = nn.TransformerEncoder(layer, shape.layers, nn.LayerNorm(shape.width), enable_nested_tensor=False)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.popularity = nn.Parameter(torch.tensor(1.0))
+
+    def read(self, states: Tensor, mask: Tensor) -> Tensor:
+        """The words of a message in the space of the items' texts. (B, T, D), (B, T) -> (B, D), unit length."""
+        pooled = self.pool(states, mask)
+        return unit(pooled + self.residual(pooled))
+
+    def table(self, texts: Tensor, offsets: Tensor) -> Tensor:
+        """Items in the head's own space: their texts (N, D), and what was learned of each beside, (N, W), zeros where
+        nothing was. (N, W)."""
+        projected: Tensor = self.project(texts)
+        return projected + offsets
+
+    def scores(self, tastes: Tensor, table: Tensor, prior: Tensor) -> Tensor:
+        """Of N items for B tastes, (B, N); ``prior`` is the logarithm of one plus the likes of each, (N,)."""
+        return tastes @ table.T + self.popularity * prior
+
+    def along(self, history: ItemHistory) -> Tensor:
+        """The taste after each event, (B, L, W); what stands behind a user's last event means nothing."""
+        return self._causal(self._steps(history))
+
+    def forward(self, history: ItemHistory | None, words: Tensor | None) -> Tensor:
+        """The taste of B users by their events, by what they say now (B, D), or by both. (B, W).
+
+        Raises ValueError if there is neither.
+        """
+        if words is None and history is None:
+            raise ValueError("A taste needs a history or words.")
+        if words is None:
+            assert history is not None
+            return self.along(history)[torch.arange(len(history.lengths)), history.lengths - 1]
+        said = self.words(words)  # (B, W)
+        if history is None:
+            return self._causal(said.unsqueeze(1))[:, 0]
+        rows, steps = torch.arange(len(history.lengths)), self._steps(history)
+        steps = torch.cat([steps, torch.zeros_like(steps[:, :1])], 1)
+        steps[rows, history.lengths] = said  # behind each user's own last event
+        return self._causal(steps)[rows, history.lengths]
+
+    def _steps(self, history: ItemHistory) -> Tensor:
+        """(B, L, W)."""
+        places = self.places.weight[: history.items.shape[1]]
+        steps: Tensor = history.items + self.kinds(history.kinds) + self.marks(history.marks) + places
+        return steps
+
+    def _causal(self, steps: Tensor) -> Tensor:
+        """(B, L, W) -> (B, L, W); no step sees a later one, so that padding on the right needs no mask."""
+        later = torch.ones(steps.shape[1], steps.shape[1], dtype=torch.bool, device=steps.device).triu(1)
+        out: Tensor = self.encoder(self.dropout(steps), mask=later)
+        return out

@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from agent.errors import ModelError
 from agent.model.adapters import AdaptedEncoder, AdapterConfig
 from agent.model.backbone import Backbone
-from agent.model.heads import ClassifierHead, IntentHead, QueryHead, SentimentHead
+from agent.model.heads import ClassifierHead, IntentHead, QueryHead, RecommendationHead, SentimentHead, TasteShape
 from agent.model.predictions import INTENT as INTENT
 from agent.model.predictions import QUERY as QUERY
 from agent.model.predictions import SENTIMENT as SENTIMENT
+from agent.model.predictions import TASTE as TASTE
 from agent.model.predictions import Readings, predictions, probabilities
 from agent.model.scope import ScopeScorer
 from agent.model.tokens import TokenBatch, Tokens
@@ -31,16 +32,18 @@ from agent.types import Prediction
 
 @dataclass(frozen=True, slots=True)
 class HeadSpec:
-    """One head: what kind it is and, for a classifier, its labels in the order of its outputs."""
+    """One head: what kind it is, for a classifier its labels in the order of its outputs, and for a recommendation head
+    its shape."""
 
-    kind: Literal["intent", "sentiment", "query"]
+    kind: Literal["intent", "sentiment", "query", "recommendation"]
     labels: tuple[str, ...] = ()
+    shape: TasteShape = field(default_factory=TasteShape)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What a model is made of. A served app has the heads ``intent``, ``sentiment`` and ``query``;
-    further intent heads, under other names, are allowed."""
+    """What a model is made of. A served app has the heads ``intent``, ``sentiment`` and ``query``, and
+    ``recommendation`` if it has items; further intent heads, under other names, are allowed."""
 
     heads: Mapping[str, HeadSpec]
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
@@ -56,6 +59,8 @@ class Outputs:
     """By classifier head, what its last layer reads: (B, D), unit length."""
     query: Tensor | None
     """(B, D), unit length."""
+    taste: Tensor | None = None
+    """What the recommendation head reads in the words alone: (B, D), unit length."""
 
 
 class MultiTaskModel(nn.Module):
@@ -82,6 +87,8 @@ class MultiTaskModel(nn.Module):
         for name, head in spec.heads.items():
             if head.kind == "query":
                 self.heads[name] = QueryHead(backbone.dimension, backbone.pool)
+            elif head.kind == "recommendation":
+                self.heads[name] = RecommendationHead(backbone.dimension, backbone.pool, head.shape)
             elif head.kind == "intent":
                 self.heads[name] = IntentHead(backbone.dimension, len(head.labels), first=first)
             else:
@@ -108,13 +115,16 @@ class MultiTaskModel(nn.Module):
         logits: dict[str, Tensor] = {}
         features: dict[str, Tensor] = {}
         query: Tensor | None = None
+        taste: Tensor | None = None
         for name, head in self.heads.items():
             if isinstance(head, ClassifierHead):
                 features[name] = head.features(states, mask)
                 logits[name] = head(features[name])
+            elif isinstance(head, RecommendationHead):
+                taste = head.read(states, mask)
             else:
                 query = head(states, mask)
-        return Outputs(logits, features, query)
+        return Outputs(logits, features, query, taste)
 
     def tokens(self, texts: Sequence[str]) -> list[Tokens]:
         """Each text as ``predict`` reads it; any thread may call this."""
@@ -146,6 +156,7 @@ class MultiTaskModel(nn.Module):
             {name: together([p.logits[name] for p in pieces]) for name in pieces[0].logits},
             {name: together([p.features[name] for p in pieces]) for name in pieces[0].features},
             None if pieces[0].query is None else together([p.query for p in pieces if p.query is not None]),
+            None if pieces[0].taste is None else together([p.taste for p in pieces if p.taste is not None]),
         )
 
     def probabilities(self, outputs: Outputs, head: str) -> NDArray[np.float32]:
@@ -170,6 +181,7 @@ class MultiTaskModel(nn.Module):
             {name: logits.numpy() for name, logits in outputs.logits.items()},
             {name: features.numpy() for name, features in outputs.features.items()},
             outputs.query.numpy(),
+            None if outputs.taste is None else outputs.taste.numpy(),
         )
         return predictions(self, texts, tokens, read, head)
 

@@ -21,6 +21,7 @@ from agent.types import SENTIMENTS, Prediction, Ranked, Sentiment
 INTENT = "intent"
 SENTIMENT = "sentiment"
 QUERY = "query"
+TASTE = "recommendation"
 Matrix = NDArray[np.float32]
 
 
@@ -34,6 +35,8 @@ class Readings:
     """By classifier head, what its last layer reads: (N, D), unit length."""
     query: Matrix
     """(N, D), unit length."""
+    taste: Matrix | None = None
+    """(N, D), unit length; None without a recommendation head."""
 
 
 class Calibrated(Protocol):
@@ -90,6 +93,7 @@ def predictions(
             model_version=model.version,
             unknown_share=tokens[i].unknown_share,
             truncated=tokens[i].truncated,
+            taste_vector=None if read.taste is None else read.taste[i],
             distance=None if distances is None else float(distances[i]),
         )
         for i, text in enumerate(texts)

@@ -5,6 +5,7 @@
                         canary, sha256 of every other file
     adapter.safetensors the adapter's tensors
     heads.safetensors   the heads' tensors
+    taste.safetensors   of an app with items: what was learned of each, and taste.json, their ids and the mix
     memory.safetensors  query vectors, intent features and intents of the training examples
     memory.jsonl        the texts and labels of those examples, in the same order
 
@@ -33,10 +34,14 @@ from safetensors.torch import save_file
 from agent.errors import ModelError
 from agent.model import canary
 from agent.model.adapters import AdapterConfig
-from agent.model.backbone import Backbone
-from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
+from agent.model.backbone import Backbone, mean_pool
+from agent.model.heads import RecommendationHead, TasteShape
+from agent.model.items import ItemSpace
+from agent.model.learned import Learned
+from agent.model.multitask import TASTE, HeadSpec, ModelSpec, MultiTaskModel
 from agent.model.neighbours import matrix_of
 from agent.model.scope import ScopeScorer
+from agent.model.taste import Mix, Taste, TasteModel
 from agent.model.vote import NeighbourVote
 from agent.types import Example
 
@@ -50,11 +55,13 @@ def save_model(
     *,
     memory: Sequence[Example] = (),
     record: Mapping[str, Any] | None = None,
+    taste: Taste | None = None,
 ) -> None:
     """Write ``model`` to the new folder ``folder``.
 
     ``memory`` are the training examples behind the scope scorer's matrices, in their order;
-    ``record`` (data hash, settings, seed, figures) goes into the manifest as it is.
+    ``record`` (data hash, settings, seed, figures) goes into the manifest as it is. ``taste`` is what was learned with
+    the model's recommendation head.
 
     Raises ModelError if the folder exists: versions are immutable.
     """
@@ -73,13 +80,18 @@ def save_model(
         vectors[f"{name}/queries"] = torch.from_numpy(matrix_of(vote.queries))
         vectors[f"{name}/labels"] = torch.from_numpy(vote.labels)
     _save(aside / "memory.safetensors", vectors)
+    if taste is not None:
+        arrays = taste.learned.tensors()
+        _save(aside / "taste.safetensors", {name: torch.from_numpy(array) for name, array in arrays.items()})
+        about = {"ids": taste.learned.ids, "mix": dataclasses.asdict(taste.mix)}
+        (aside / "taste.json").write_bytes(_json(about))
     lines = [json.dumps(dataclasses.asdict(example), ensure_ascii=False) for example in memory]
     (aside / "memory.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     manifest = {
         "format": FORMAT,
         "version": folder.name,
         "backbone": {"name": model.backbone.name, "hash": model.backbone.hash, "dimension": model.backbone.dimension},
-        "heads": {name: {"kind": h.kind, "labels": list(h.labels)} for name, h in model.spec.heads.items()},
+        "heads": {name: _spec(h) for name, h in model.spec.heads.items()},
         "adapter": dataclasses.asdict(model.spec.adapter),
         "temperatures": model.temperatures,
         "votes": {name: vote.weight for name, vote in model.votes.items()},
@@ -154,7 +166,7 @@ def load_card(folder: Path, backbone: Backbone) -> tuple[Card, dict[str, bytes]]
         )
     contents = verify(folder)
     spec = ModelSpec(
-        {name: HeadSpec(h["kind"], tuple(h["labels"])) for name, h in manifest["heads"].items()},
+        {name: HeadSpec(h["kind"], tuple(h["labels"]), _shape(h)) for name, h in manifest["heads"].items()},
         AdapterConfig(**manifest["adapter"]),
     )
     vectors = load_tensors(contents["memory.safetensors"])
@@ -197,6 +209,43 @@ def build_model(card: Card, contents: Mapping[str, bytes], folder: Path, backbon
     return model
 
 
+def read_taste(folder: Path) -> Taste | None:
+    """What a version learned of items; None if nothing. Raises ModelError if a file of it is damaged."""
+    if "taste.json" not in read_manifest(folder)["sha256"]:
+        return None
+    contents = verify(folder)
+    about = json.loads(contents["taste.json"])
+    arrays = {name: tensor.numpy() for name, tensor in load_tensors(contents["taste.safetensors"]).items()}
+    return Taste(Learned.of(about["ids"], arrays), Mix(**about["mix"]))
+
+
+def load_taste(folder: Path, space: ItemSpace) -> TasteModel | None:
+    """The taste model of the version in ``folder``, over the catalogue as it is now; None if it learned none.
+
+    Raises ModelError if a file of it is damaged, or its head is of another dimension than the space.
+    """
+    taste = read_taste(folder)
+    if taste is None:
+        return None
+    head = RecommendationHead(space.dimension, mean_pool, _shape(read_manifest(folder)["heads"][TASTE]))
+    tensors = load_tensors((folder / "heads.safetensors").read_bytes())
+    own = {name.removeprefix(f"{TASTE}."): t for name, t in tensors.items() if name.startswith(f"{TASTE}.")}
+    try:
+        head.load_state_dict(own)
+    except RuntimeError as error:
+        raise ModelError(f"{folder} does not fit this version of Switchboard: {error}. Train the app again.") from error
+    return TasteModel(space, head, taste)
+
+
+def _spec(head: HeadSpec) -> dict[str, Any]:
+    found = {"kind": head.kind, "labels": list(head.labels)}
+    return found | {"shape": dataclasses.asdict(head.shape)} if head.kind == "recommendation" else found
+
+
+def _shape(head: Mapping[str, Any]) -> TasteShape:
+    return TasteShape(**head.get("shape", {}))
+
+
 def load_memory(folder: Path) -> list[Example]:
     """The training examples behind the scope scorer, in the order of its rows."""
     lines = (folder / "memory.jsonl").read_text(encoding="utf-8").splitlines()
@@ -219,10 +268,11 @@ def rewrite(folder: Path, name: str, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; it keeps its permissions."""
+    """Write a file whole or not at all; one that is there keeps its permissions."""
     aside = path.with_name(f".{path.name}.new")
     aside.write_bytes(content)
-    shutil.copymode(path, aside)
+    if path.exists():
+        shutil.copymode(path, aside)
     _sync(aside)
     os.replace(aside, path)
     _sync(path.parent)

@@ -54,6 +54,8 @@ class FakeAgent:
         self.domains: dict[str, Any] = dict.fromkeys(
             ("support", "finance"), SimpleNamespace(locale="en-GB", folder=data)
         )
+        self.recommenders: dict[str, Any] = {}
+        self.forgotten: list[tuple[str, str]] = []
         self.messages: list[Message] = []
         self.judged: list[Feedback] = []
         self.failure: Exception | None = None
@@ -161,6 +163,10 @@ class FakeAgent:
     def erase_client(self, client_id: str) -> None:
         self._maybe_fail()
         self.messages = [message for message in self.messages if message.client_id != client_id]
+
+    def erase_profile(self, app: str, user: str, who: str) -> None:
+        self._maybe_fail()
+        self.forgotten.append((app, user))
 
     def metrics(self) -> bytes:
         return b"# HELP switchboard_waiting Texts that wait for the model.\n"

@@ -452,9 +452,10 @@ def test_every_call_is_documented_with_its_errors_and_examples(http: TestClient)
     assert set(paths) == {
         *("/v1/messages", "/v1/messages/{message_id}/why", "/v1/feedback", "/v1/predict", "/v1/search", "/v1/apps"),
         *("/healthz", "/readyz", "/metrics", "/v1/me"),
+        *("/v1/events", "/v1/recommendations", "/v1/profile", "/v1/items/{item_id}/similar", "/v1/items/{item_id}/why"),
         *("/v1/conversations", "/v1/conversations/{conversation_id}", "/v1/conversations/{conversation_id}/messages"),
     }
-    posts = [paths[f"/v1/{name}"]["post"] for name in ("messages", "feedback", "predict", "search")]
+    posts = [paths[f"/v1/{name}"]["post"] for name in ("messages", "feedback", "predict", "search", "events")]
     for post in posts:
         problem = post["responses"]["422"]["content"]["application/json"]["schema"]
         assert problem == {"$ref": "#/components/schemas/ProblemOut"}

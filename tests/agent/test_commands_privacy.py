@@ -35,7 +35,7 @@ def test_a_customer_is_shown_without_texts(run: Run) -> None:
     status, out, _ = run("customer", "show", "ann")
     assert status == 0
     assert out.count(" ann ") == 2
-    assert "6 messages, 0 feedback, 0 reviews; in backups: none" in out
+    assert "6 messages, 0 feedback, 0 reviews, 0 events; in backups: none" in out
     assert "Ottilie" not in out
     found = json.loads(run("customer", "show", "ann", "--json")[1])
     one = run("customer", "show", "--conversation", found["conversations"][1]["id"], "--json")[1]
@@ -68,7 +68,7 @@ def test_a_customer_is_erased_with_the_backups(run: Run, data: Path) -> None:
     assert Path(backup["path"]).stat().st_size == backup["bytes"]
     status, out, _ = run("customer", "erase", "ann", "--yes")
     assert status == 0
-    assert "Erased: 2 conversations, 6 messages, 0 feedback, 0 reviews." in out
+    assert "Erased: 2 conversations, 6 messages, 0 feedback, 0 reviews, 0 events." in out
     assert Path(backup["path"]).name in out
     assert holding(data, "Ottilie") == []
     status, _, err = run("customer", "erase", "ann", "--yes")

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent import domain as module
+from agent.apps import load_domains
+from agent.config import Settings
 from agent.domain import Domain, discover
 from agent.errors import ConfigError, DomainError
 from agent.wordings import RESPONSES
@@ -72,6 +74,7 @@ def test_the_apps_wordings_go_before_the_general_ones(app: Path) -> None:
         ('contact = "Call', 'contcat = "Call', "contcat", "Did you mean 'contact'?"),
         ('name = "library"', 'name = "libary"', 'name = "libary"', "the folder is 'library'"),
         ('title = "The library"\n', "", "[app]", "'title' is missing in [app]"),
+        ('contact = "Call', 'page = "//x.example"\ncontact = "Call', "page = ", "'page' is a path of this service"),
         ("confidence = 0.5", "confidence = 5", "confidence = 5", "must be a number from 0 to 1"),
         ("confidence = 0.5", "confidence = true", "confidence = true", "must be a number from 0 to 1"),
         ("[thresholds]", "[treshold]", "[treshold]", "unknown table 'treshold'. Did you mean 'thresholds'?"),
@@ -199,6 +202,17 @@ def test_apps_are_found_in_folders_and_folders_of_folders(tmp_path: Path, monkey
     two = two.rename(tmp_path / "b" / "second")
     monkeypatch.setattr(module, "BUILT_IN", tmp_path / "none")
     assert discover((one, tmp_path / "b")) == {"library": one, "second": two}
+
+
+def test_apps_are_listed_by_their_places_and_then_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BUILT_IN", tmp_path / "none")
+    places = {"last": "", "second": "place = 7\n", "first": "place = 2\n", "also": "place = 7\n"}
+    for name, place in places.items():
+        folder = make_app(tmp_path / f"at-{name}").rename(tmp_path / name)
+        text = (folder / "domain.toml").read_text().replace('name = "library"', f'name = "{name}"\n{place}', 1)
+        (folder / "domain.toml").write_text(text)
+    settings = Settings(data=tmp_path / "data", apps=tuple(tmp_path / name for name in places))
+    assert list(load_domains(settings)) == ["first", "also", "second", "last"]
 
 
 def test_a_folder_without_an_app_and_two_of_a_name_are_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from agent.jobs import JobBook
 from agent.learning.gate import GateSettings
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import recipe
-from agent.learning.train import Step
+from agent.learning.run import Step
 from agent.model.backbone import Backbone
 from agent.model.storage import load_model, read_manifest
 from agent.retraining import Outcome, retrain

@@ -20,7 +20,7 @@ from agent.learning.evaluate import measure_model
 from agent.learning.gate import Figures, judge
 from agent.learning.registry import ModelRegistry
 from agent.learning.retrain import FEWEST_EXAMPLES, Recipe, recipe, save_trained, train_model
-from agent.learning.train import Step
+from agent.learning.run import Step
 from agent.model.backbone import Backbone
 from agent.model.storage import load_model
 from agent.trial import training_of

@@ -187,6 +187,12 @@ def test_one_app_offers_no_choice() -> None:
     assert both.count("aria-current") == 1
 
 
+def test_an_apps_own_page_is_one_step_away() -> None:
+    assert "own-page" not in frame(APP, [APP], "", "auto", EN)
+    html = frame({**APP, "page": "/desk"}, [APP], "", "auto", EN)
+    assert f'<a class="own-page" href="/desk">{EN["own_page"]}</a>' in html
+
+
 def test_what_was_chosen_is_pressed() -> None:
     html = frame(APP, [APP], "", "dark", WORDS["zh"])
     assert re.findall(r'data-value="(\w+)"[^>]*aria-pressed="true"', html) == ["zh", "dark"]

@@ -9,10 +9,11 @@ import torch
 
 from agent.errors import TrainingError
 from agent.learning.fit import fit, is_finished, remove_checkpoint
-from agent.learning.train import UNIFORM, Row, Step, TrainingRun, TrainingSet, TrainSettings
+from agent.learning.run import Step
+from agent.learning.train import UNIFORM, Picks, Row, TrainingRun, TrainingSet, TrainSettings
 from agent.model.adapters import AdapterConfig, Method
 from agent.model.backbone import Backbone
-from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
+from agent.model.multitask import TASTE, HeadSpec, ModelSpec, MultiTaskModel
 
 TEXTS = [
     "where is my parcel",
@@ -266,3 +267,23 @@ def test_nothing_to_train_on_is_an_error(tiny: Backbone) -> None:
         TrainingRun(
             model, TrainingSet([], np.empty((0, 32), np.float32), np.empty((0, 32), np.float32)), TrainSettings()
         )
+
+
+def test_words_lead_to_the_items_that_a_person_picked_and_from_those_not_wanted(tiny: Backbone) -> None:
+    items = tiny.encode(["box", "moon", "weather", "great landing"])
+    texts = ["my parcel", "my card", "hello"]
+    torch.manual_seed(0)
+    spec = ModelSpec({**SPEC, TASTE: HeadSpec("recommendation")}, AdapterConfig(rank=4))
+    model = MultiTaskModel(tiny, spec, total_steps=60)
+    rows = [Row("where is my parcel", {"intent": 0}), Row("charged twice", {"intent": 1}), *map(Row, texts)]
+    picks = Picks(items, {2: (1,), 3: (2,), 4: (0,)}, {2: (3,), 3: (0,)})
+    data = TrainingSet(rows, tiny.encode([row.text for row in rows]), np.empty((0, 32), np.float32), picks=picks)
+    run = TrainingRun(model, data, TrainSettings(epochs=60, learning_rate=5e-3, head_learning_rate=1e-2))
+    steps = list(run.train())
+    assert steps[-1].losses["taste"] < steps[0].losses["taste"]
+    taste = model.read(texts).taste
+    assert taste is not None
+    cosines = taste.numpy() @ items.T
+    assert cosines.argmax(1).tolist() == [1, 2, 0]
+    assert cosines[0, 3] < cosines[0, 1]
+    assert "taste" not in make_run(tiny)._losses([0, 1])

@@ -18,9 +18,10 @@ from agent.model.export import AGREEMENT, ExportError, export_model
 from agent.model.exported import ExportedModel
 from agent.model.frozen import FrozenEncoder
 from agent.model.graph import Graph
-from agent.model.multitask import ModelSpec, MultiTaskModel
+from agent.model.heads import RecommendationHead
+from agent.model.multitask import TASTE, HeadSpec, ModelSpec, MultiTaskModel
 from agent.model.serving import open_version
-from agent.model.storage import load_model, save_model
+from agent.model.storage import Card, load_model, save_model
 from agent.types import Prediction
 from tests.agent.model.test_multitask import HEADS, make_model
 from tests.conftest import make_backbone_folder
@@ -229,3 +230,24 @@ def test_the_real_encoder_agrees_too(tmp_path: Path) -> None:
     encoder.encode(["a passage"] * frozen.WORTH_AN_EXPORT)
     assert np.abs(encoder.encode(TEXTS) - backbone.encode(TEXTS)).max() <= AGREEMENT
     assert list(tmp_path.glob("frozen-*.onnx"))
+
+
+def test_a_graph_with_a_recommendation_head_reads_the_same_taste(tiny: Backbone) -> None:
+    torch.manual_seed(0)
+    heads = {**HEADS, TASTE: HeadSpec("recommendation")}
+    model = MultiTaskModel(tiny, ModelSpec(heads, AdapterConfig(rank=4)), version="1")
+    head = model.heads[TASTE]
+    assert isinstance(head, RecommendationHead)
+    torch.nn.init.normal_(head.residual.weight, std=0.1)
+    model.merge()
+    graph = Graph(export_model(model), tiny)
+    exported = ExportedModel(Card("1", model.spec, {}, {}, {}), tiny, graph)
+    for ours, theirs in zip(exported.predict(TEXTS), model.predict(TEXTS), strict=True):
+        assert ours.taste_vector is not None
+        assert theirs.taste_vector is not None
+        assert np.allclose(ours.taste_vector, theirs.taste_vector, atol=AGREEMENT)
+
+
+def test_a_graph_without_one_has_no_taste(tiny: Backbone) -> None:
+    graph = Graph(export_model(make_model(tiny).merge()), tiny)
+    assert "taste" not in graph.run(np.array([[2, 3]]), np.array([[1, 1]]))

@@ -3,19 +3,25 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from agent.errors import ModelError
 from agent.learning.calibrate import fit_intent
 from agent.learning.registry import ModelRegistry
 from agent.model.adapters import AdapterConfig
 from agent.model.backbone import Backbone
-from agent.model.multitask import HeadSpec, ModelSpec, MultiTaskModel
-from agent.model.storage import load_memory, load_model, save_model
-from agent.types import SENTIMENTS, Example
+from agent.model.heads import RecommendationHead, TasteShape
+from agent.model.items import ItemSpace
+from agent.model.learned import Learned
+from agent.model.multitask import TASTE, HeadSpec, ModelSpec, MultiTaskModel
+from agent.model.storage import load_memory, load_model, load_taste, read_taste, save_model
+from agent.model.taste import Mix, Taste, TasteModel
+from agent.types import SENTIMENTS, Event, Example
 from tests.conftest import make_backbone_folder
 
 HEADS = {
@@ -165,3 +171,67 @@ def test_the_registry_numbers_versions_and_moves_the_alias(tiny: Backbone, tmp_p
     with pytest.raises(ModelError, match="no version '7'. Available: 1, 2"):
         registry.promote("7")
     assert registry.champion() == registry.folder / "versions" / "2"
+
+
+TASTED = {**HEADS, TASTE: HeadSpec("recommendation", shape=TasteShape(width=8))}
+
+
+def tasting(tiny: Backbone) -> tuple[MultiTaskModel, Taste]:
+    """A model with a recommendation head, and what was learned beside it of three items."""
+    torch.manual_seed(0)
+    model = MultiTaskModel(tiny, ModelSpec(TASTED, AdapterConfig(rank=4)), version="1")
+    links = csr_matrix(([2.0], ([0], [1])), (3, 3), dtype=np.float32)
+    offsets = np.random.default_rng(0).normal(size=(3, 8)).astype(np.float32)
+    learned = Learned(("a", "b", "c"), offsets, links, np.array([3, 2, 1], np.float32))
+    return model, Taste(learned, Mix(links=0.4, head=0.2))
+
+
+def test_a_recommendation_head_begins_in_the_frozen_space_and_costs_no_pass(tiny: Backbone) -> None:
+    model, _ = tasting(tiny)
+    passes = count_passes(model)
+    predictions = model.predict(TEXTS)
+    assert len(passes) == 1
+    for p in predictions:
+        assert p.taste_vector is not None
+        assert np.allclose(p.taste_vector, tiny.encode([p.text], "query")[0], atol=1e-5)
+    assert all(p.taste_vector is None for p in make_model(tiny).predict(TEXTS))
+
+
+def test_a_taste_is_kept_with_its_version(tiny: Backbone, tmp_path: Path) -> None:
+    model, taste = tasting(tiny)
+    save_model(model, tmp_path / "1", taste=taste)
+    space = ItemSpace(["b", "a", "new"], tiny.encode(["parcel box", "tent boots", "moon"]))
+    before = TasteModel(space, cast(RecommendationHead, model.heads[TASTE]), taste)
+    after = load_taste(tmp_path / "1", space)
+    assert after is not None
+    event = Event("1", "app", "u", "a", "like", "2024-01-01T00:00:00.000000+00:00")
+    words = tiny.encode(["boots"])[0]
+    assert np.allclose(after.scores([event], words), before.scores([event], words), atol=1e-6)
+    read, known = load_model(tmp_path / "1", tiny).read(TEXTS).taste, model.read(TEXTS).taste
+    assert read is not None
+    assert known is not None
+    assert torch.allclose(read, known, atol=1e-6)
+
+
+def test_a_version_without_a_taste_has_none(tiny: Backbone, tmp_path: Path) -> None:
+    saved(tiny, tmp_path / "1")
+    assert read_taste(tmp_path / "1") is None
+    assert load_taste(tmp_path / "1", ItemSpace(["a"], tiny.encode(["box"]))) is None
+
+
+@pytest.mark.parametrize("name", ["taste.safetensors", "taste.json", "heads.safetensors"])
+def test_a_damaged_taste_is_named(tiny: Backbone, tmp_path: Path, name: str) -> None:
+    model, taste = tasting(tiny)
+    save_model(model, tmp_path / "1", taste=taste)
+    content = bytearray((tmp_path / "1" / name).read_bytes())
+    content[-9] ^= 1
+    (tmp_path / "1" / name).write_bytes(content)
+    with pytest.raises(ModelError, match=rf"{name} is damaged"):
+        load_taste(tmp_path / "1", ItemSpace(["a"], tiny.encode(["box"])))
+
+
+def test_a_taste_of_another_dimension_is_refused(tiny: Backbone, tmp_path: Path) -> None:
+    model, taste = tasting(tiny)
+    save_model(model, tmp_path / "1", taste=taste)
+    with pytest.raises(ModelError, match="Train the app again"):
+        load_taste(tmp_path / "1", ItemSpace(["a"], np.eye(1, 5, dtype=np.float32)))
