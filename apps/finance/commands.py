@@ -11,7 +11,7 @@ from agent.commands.options import Config, Data, out, settings_of
 from agent.progress import Bar
 from agent.teach import serve_champion
 
-from . import alert_commands, demo_stream, intake_commands, report_commands
+from . import alert_commands, demo_stream, intake_commands, query_commands, report_commands
 from . import rescore as rescoring
 from .setup import NAME, Desk, clock_of, score_by
 from .terminal import say, take
@@ -21,6 +21,7 @@ group.add_typer(alert_commands.group, name="alert")
 for command in (
     *(intake_commands.ingest, intake_commands.watch, intake_commands.import_stocknet),
     *(alert_commands.alerts, report_commands.report),
+    *(query_commands.index, query_commands.movers, query_commands.query),
 ):
     group.command()(command)
 

@@ -71,7 +71,7 @@ def talk(ready: Path, tmp_path: Path) -> Talk:
 def http(talk: Talk) -> Iterator[TestClient]:
     app = FastAPI()
     install(app)
-    service: Any = SimpleNamespace(settings=SimpleNamespace(data=talk.data))
+    service: Any = SimpleNamespace(settings=SimpleNamespace(data=talk.data), require_change=lambda: None)
     app.include_router(router(service), prefix="/v1/finance")
     with TestClient(app) as client:
         yield client
