@@ -61,6 +61,7 @@ def serve(
     train: Annotated[
         bool, typer.Option(help="Train new and changed apps in the background; else probes answer for them.")
     ] = True,
+    only: Annotated[str | None, typer.Option("--app", help="Serve this app alone. [default: all]")] = None,
     data: Data = None,
     config: Config = None,
 ) -> None:
@@ -78,7 +79,7 @@ def serve(
 
     settings = settings_of(config, host=host, port=port, data=data)
     check_port(settings.host, settings.port)
-    agent = Agent.open(settings, holder=settings.address, untrained=first_version)
+    agent = Agent.open(settings, holder=settings.address, only=only, untrained=first_version)
     background = Background(agent, adapters=train)
     schedule = Schedule(settings, agent.store.file, tuple(agent.domains), agent.retrainer)
     watch = Watch(agent)

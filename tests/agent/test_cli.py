@@ -191,6 +191,13 @@ def test_mistakes_are_one_line_that_names_the_remedy(run: Run, arguments: tuple[
     assert "Traceback" not in err
 
 
+def test_serve_of_an_app_that_there_is_not_names_those_there_are(run: Run) -> None:
+    status, _, err = run("serve", "--app", "nobody")
+    assert status == 1
+    assert "nobody" in err
+    assert "library" in err
+
+
 def test_serve_on_a_port_in_use_says_so(run: Run) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -68,7 +68,7 @@ def served() -> Iterator[str]:
             "SWITCHBOARD_RATE_LIMIT": "0",
             "SWITCHBOARD_LOG_LEVEL": "error",
         }
-        process = subprocess.Popen([sys.executable, "-m", "agent.cli", "serve"], env=environment)
+        process = subprocess.Popen([sys.executable, "-m", "agent.cli", "serve", "--app", APP], env=environment)
         try:
             _wait_until_ready(chosen.address, process)
             yield chosen.address
