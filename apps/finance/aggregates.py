@@ -122,11 +122,24 @@ def _weigh(db: sqlite3.Connection, source: str, weight: float) -> set[tuple[str,
     return touched
 
 
-def days(file: DataFile, ticker: str, since: date, until: date, *, session: bool = False) -> list[Day]:
+def days(
+    file: DataFile, ticker: str, since: date, until: date, *, session: bool = False, last_item: int | None = None
+) -> list[Day]:
     """The days from ``since`` to ``until``, both included, that have items, in order.
 
-    A day is that of publication in UTC, or with ``session`` the trading day for which an item counts.
+    A day is that of publication in UTC, or with ``session`` the trading day for which an item counts. With
+    ``last_item`` the sums are those of the items up to that one, put together from the items themselves.
     """
+    if last_item is not None:
+        column = "session" if session else "day"
+        found = file.read(
+            # All parts come from this module alone.
+            f"SELECT mentions.{column} AS of, {_OF_MENTIONS} FROM mentions JOIN items ON items.id = item "  # noqa: S608
+            f"WHERE ticker = ? AND mentions.{column} BETWEEN ? AND ? AND item <= ? GROUP BY 1 ORDER BY 1",
+            [ticker, since.isoformat(), until.isoformat(), last_item],
+        )
+        sums = [dict(zip(("day", *_SUMS), row.values(), strict=True)) for row in found]
+        return [_day(row | {"ticker": ticker}) for row in sums]
     rows = file.read(
         f"SELECT day, ticker, {', '.join(_SUMS)} FROM days "  # noqa: S608
         "WHERE session = ? AND ticker = ? AND day BETWEEN ? AND ? ORDER BY day",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -38,7 +39,9 @@ PRICES = "prices.csv"
 CLEAR = 0.1
 """Score beyond which a headline is called negative or positive."""
 _EVER = (date.min, date.max)
-_ORDER = "ABS(positive - negative) * weight"
+FEW = 2000
+"""Items of a company within a span up to which they are all looked through for headlines; of more, those that pull the
+most are looked through until enough lie within the span."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +148,12 @@ class Answered:
         ]
 
     def items_table(self) -> tuple[list[str], list[list[Any]]]:
-        """Header and rows of the items behind the figures, in order of time."""
+        """Header and rows of the items behind the figures, in order of time; of movers those of the span before too."""
         scores = ("negative", "neutral", "positive", "weight")
         header = ["item", "published", "ticker", *scores, "source", "url", "text", "passage", "repost_of"]
-        rows = _mentions(self.desk, self.asked, ", ".join(header), "published, item", self.last_item)
+        asked = self.asked
+        span = Period(_before(asked).first if asked.kind == "movers" else asked.since, asked.until)
+        rows = _mentions(self.desk, asked.tickers, span, ", ".join(header), "published, item", self.last_item)
         return header, [[row[name] for name in header] for row in rows]
 
     def chart(self, width: float = WIDTH) -> Chart:
@@ -195,38 +200,42 @@ def ask(desk: Desk, asked: Asked) -> Answered:
             "INSERT INTO queries (id, asked, last_item, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [f"q-{key}", asked.to_json(), last, now()],
         )
-    return _Answer(desk, asked).answered(f"q-{key}", last)
+    return _Answer(desk, asked, last).answered(f"q-{key}")
 
 
 def recall(desk: Desk, query_id: str) -> Answered:
-    """The answer of a kept question, from the items as they are now. Raises BadInputError for an unknown id."""
+    """The answer of a kept question, from the items of that time as they are scored now. Raises BadInputError for an
+    unknown id."""
     rows = desk.file.read("SELECT asked, last_item FROM queries WHERE id = ?", [query_id])
     if not rows:
         raise BadInputError("unknown_query", f"There is no query '{query_id}'. Ask the question again.")
     asked = Asked.from_json(rows[0]["asked"])
     _check(desk, asked)
-    return _Answer(desk, asked).answered(query_id, rows[0]["last_item"])
+    return _Answer(desk, asked, rows[0]["last_item"]).answered(query_id)
 
 
 class _Answer:
     """What an answer is put together from; each part is read once."""
 
-    def __init__(self, desk: Desk, asked: Asked) -> None:
+    def __init__(self, desk: Desk, asked: Asked, last_item: int) -> None:
         self._desk = desk
         self._asked = asked
+        self._last_item = last_item
+        # The sums of the days hold all items, so that they serve as long as no newer one has come.
+        self._up_to = last_item if last_item < _last_item(desk) else None
 
-    def answered(self, query_id: str, last_item: int) -> Answered:
+    def answered(self, query_id: str) -> Answered:
         asked, known = self._asked, {name: self._known(name) for name in self._named}
         # Of the first and the last period the days within the span alone, so that the figures add up.
         within = {name: [row for row in rows if asked.since <= row.day <= asked.until] for name, rows in known.items()}
         series = {name: trend.index(rows, asked.since, asked.until, asked.granularity) for name, rows in within.items()}
         whole = {name: trend.whole(rows, asked.since, asked.until) for name, rows in known.items()}
-        count = self._count()
-        headlines = () if asked.kind in ("movers", "volatility", "price") else self._headlines(last_item)
+        count = sum(row.n for rows in within.values() for row in rows)
+        headlines = () if asked.kind in ("movers", "volatility", "price") else self._headlines(within)
         return Answered(
             id=query_id,
             asked=asked,
-            last_item=last_item,
+            last_item=self._last_item,
             desk=self._desk,
             series=series,
             whole=whole,
@@ -252,7 +261,10 @@ class _Answer:
         return sectors
 
     def _known(self, name: str) -> list[Day]:
-        return [row for ticker in self._named[name] for row in days(self._desk.file, ticker, *_EVER)]
+        return [row for ticker in self._named[name] for row in self._days(ticker)]
+
+    def _days(self, ticker: str, *, session: bool = False) -> list[Day]:
+        return days(self._desk.file, ticker, *_EVER, session=session, last_item=self._up_to)
 
     def _shifts(self, rows: Sequence[Day]) -> list[Shift]:
         """Of the whole series up to the end of the span, those that lie within it."""
@@ -268,23 +280,34 @@ class _Answer:
     def _moves(self, known: Mapping[str, Sequence[Day]]) -> tuple[Move, ...]:
         """From the span of the same length before to this one."""
         asked = self._asked
-        before = Period(asked.since - (asked.until - asked.since) - timedelta(days=1), asked.since - timedelta(days=1))
-        return tuple(trend.movers(known, before, Period(asked.since, asked.until))[: asked.top])
+        return tuple(trend.movers(known, _before(asked), Period(asked.since, asked.until))[: asked.top])
 
-    def _headlines(self, last_item: int) -> tuple[Headline, ...]:
-        columns = "item, published, source, url, text, ticker, positive - negative AS score"
-        order = f"{_ORDER} DESC, items.id"
-        rows = _mentions(self._desk, self._asked, columns, order, last_item, top=self._asked.top, voices=True)
-        return tuple(Headline(**row) for row in rows)
-
-    def _count(self) -> int:
+    def _headlines(self, within: Mapping[str, Sequence[Day]]) -> tuple[Headline, ...]:
         asked = self._asked
-        rows = self._desk.file.read(
-            "SELECT COALESCE(SUM(n), 0) AS n FROM days JOIN json_each(?) ON ticker = value "
-            "WHERE session = 0 AND day BETWEEN ? AND ?",
-            [json.dumps(asked.tickers), str(asked.since), str(asked.until)],
-        )
-        return int(rows[0]["n"])
+        columns = "item, published, source, url, text, ticker, positive - negative AS score, pull"
+        count = Counter[str]()
+        for rows in within.values():
+            for row in rows:
+                count[row.ticker] += row.n
+        feelings = {"": "", "negative": f"AND score < -{CLEAR} ", "positive": f"AND score > {CLEAR} "}
+        found = [
+            mention
+            for ticker in asked.tickers
+            for mention in _mentions(
+                self._desk,
+                (ticker,),
+                Period(asked.since, asked.until),
+                columns,
+                "pull DESC, item",
+                self._last_item,
+                asked.top,
+                # Reposts have no voice of their own.
+                only=f"AND repost_of IS NULL {feelings[asked.feeling]}",
+                index="mentions_by_pull" if count[ticker] > FEW else "mentions_by_day",
+            )
+        ]
+        found.sort(key=lambda mention: (-mention.pop("pull"), mention["item"]))
+        return tuple(Headline(**mention) for mention in found[: asked.top])
 
     def _nothing(self, known: Mapping[str, Sequence[Day]]) -> str:
         rows = [row for found in known.values() for row in found]
@@ -307,7 +330,7 @@ class _Answer:
                 skipped[name] = f"There are no prices of {name}."
                 continue
             log_vol = log_volatility(prices, "garman_klass")
-            rows = days(self._desk.file, ticker, *_EVER, session=True)
+            rows = self._days(ticker, session=True)
             # Before the first item and after the last one silence would mean nothing.
             held = [at for at, day in enumerate(prices.days) if rows and rows[0].day <= day <= rows[-1].day]
             if not held:
@@ -346,20 +369,31 @@ def bounds(desk: Desk) -> tuple[date, date] | None:
     return span(desk.file, desk.companies)
 
 
+def _before(asked: Asked) -> Period:
+    """The span of the same length before the one that was asked for."""
+    return Period(asked.since - (asked.until - asked.since) - timedelta(days=1), asked.since - timedelta(days=1))
+
+
 def _mentions(
-    desk: Desk, asked: Asked, columns: str, order: str, last_item: int, top: int = -1, *, voices: bool = False
+    desk: Desk,
+    tickers: Sequence[str],
+    span: Period,
+    columns: str,
+    order: str,
+    last_item: int,
+    top: int = -1,
+    *,
+    only: str = "",
+    index: str = "mentions_by_day",
 ) -> list[dict[str, Any]]:
-    """What items within the span say of the companies; with ``voices`` without reposts, which have no voice of their
-    own. ``columns`` and ``order`` come from this module alone.
+    """What items within the span, up to ``last_item``, say of the companies. The parts of the statement come from this
+    module alone.
     """
-    feelings = {"negative": f"positive - negative < -{CLEAR}", "positive": f"positive - negative > {CLEAR}"}
-    only = f"AND {feelings[asked.feeling]} " if asked.feeling else ""
-    only += "AND repost_of IS NULL " if voices else ""
     return desk.file.read(
-        f"SELECT {columns} FROM mentions JOIN items ON items.id = item "  # noqa: S608
-        "WHERE ticker IN (SELECT value FROM json_each(?)) AND mentions.day BETWEEN ? AND ? AND items.id <= ? "
+        f"SELECT {columns} FROM mentions INDEXED BY {index} JOIN items ON items.id = item "  # noqa: S608
+        "WHERE ticker IN (SELECT value FROM json_each(?)) AND mentions.day BETWEEN ? AND ? AND item <= ? "
         f"{only}ORDER BY {order} LIMIT ?",
-        [json.dumps(asked.tickers), str(asked.since), str(asked.until), last_item, top],
+        [json.dumps(tickers), str(span.first), str(span.last), last_item, top],
     )
 
 

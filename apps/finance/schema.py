@@ -82,8 +82,8 @@ def m002_mentions_and_days(db: Database) -> None:
     """What each item says of each company, and the sums of a company's day, which queries read.
 
     ``day`` is that of publication in UTC; ``session`` the trading day for which it counts. In ``days`` the column
-    ``session`` says which of the two ``day`` is. ``passage`` is what the item says of the company, ``reads`` how the
-    model was given it, ``scored_by`` the version that read it.
+    ``session`` says which of the two ``day`` is. ``pull`` is how much the item moves the index. ``passage`` is what the
+    item says of the company, ``reads`` how the model was given it, ``scored_by`` the version that read it.
     """
     db.execute(
         """
@@ -100,12 +100,14 @@ def m002_mentions_and_days(db: Database) -> None:
             passage TEXT NOT NULL,
             reads TEXT NOT NULL,
             scored_by TEXT NOT NULL,
+            pull REAL NOT NULL GENERATED ALWAYS AS (ABS(positive - negative) * weight) VIRTUAL,
             PRIMARY KEY (item, ticker)
         ) STRICT, WITHOUT ROWID
         """
     )
     db.execute("CREATE INDEX mentions_by_day ON mentions (ticker, day)")
     db.execute("CREATE INDEX mentions_by_session ON mentions (ticker, session)")
+    db.execute("CREATE INDEX mentions_by_pull ON mentions (ticker, pull, day)")
     db.execute("CREATE INDEX mentions_by_version ON mentions (scored_by)")
     db.execute(
         """
