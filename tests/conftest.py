@@ -97,15 +97,19 @@ def tiny(tiny_folder: Path) -> Backbone:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow ones last, so that a mistake shows early."""
-    items.sort(key=lambda item: ("e2e" in item.keywords) * 2 + ("real" in item.keywords))
+    """The slow ones last, so that a mistake shows early; at the very end those that wait for the second training."""
+
+    def late(item: pytest.Item) -> int:
+        return ("finance_data" in _fixtures(item)) * 4 + ("e2e" in item.keywords) * 2 + ("real" in item.keywords)
+
+    items.sort(key=late)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin at once with what takes minutes and runs beside the other tests."""
     if session.config.option.collectonly:
         return
-    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    wanted = {name for item in session.items for name in _fixtures(item)}
     for fixture, app in (("trained_data", "support"), ("finance_data", "finance")):
         if fixture in wanted:
             _TRAININGS[app] = _TRAINER.submit(_trained, app)
@@ -116,6 +120,12 @@ def pytest_sessionfinish() -> None:
     _TRAINER.shutdown(wait=False, cancel_futures=True)
     for process in _RUNNING:
         process.terminate()
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    """What a test asks for, by its arguments or by a name among its parameters."""
+    given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return {*getattr(item, "fixturenames", ()), *(value for value in given if isinstance(value, str))}
 
 
 # One at a time: the tests need the other core.
