@@ -82,6 +82,7 @@ def test_the_api_answers_from_another_process(server: str) -> None:
             "route",
             "citations",
             "quick_replies",
+            "figures",
             "why",
             "model_version",
         }
