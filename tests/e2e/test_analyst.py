@@ -70,6 +70,7 @@ def test_a_chart_is_read_by_keyboard_and_shows_what_was_said(browser: Browser, a
         plot = page.locator(".charts .plot")
         expect(plot).to_have_attribute("role", "slider")
         plot.focus()
+        assert "null" not in page.locator(".charts").inner_text()
         page.keyboard.press("End")
         expect(plot).to_have_attribute(
             "aria-valuetext", "Halcyon Networks, Jul 10, 2026: -0.32 (-0.44 … -0.12), 4 items"

@@ -145,7 +145,7 @@
         pick: (part, from) => show(name, title, part, from),
       }),
       h("div.marks", {}, marks.slice(0, MOST_MARKS).map(chip)),
-      marks.length > MOST_MARKS ? h("details", {}, h("summary", {}, say("more_marks", { n: whole.format(marks.length - MOST_MARKS) })), h("div.marks", {}, marks.slice(MOST_MARKS).map(chip))) : null,
+      ...(marks.length > MOST_MARKS ? [h("details", {}, h("summary", {}, say("more_marks", { n: whole.format(marks.length - MOST_MARKS) })), h("div.marks", {}, marks.slice(MOST_MARKS).map(chip))) ] : []),
       h("details.table", { open }, h("summary", {}, words.as_table), table([words.period_column, words.value, words.band, words.items], rows, title)),
     );
   }
