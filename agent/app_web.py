@@ -19,6 +19,7 @@ from agent.config import Settings
 from agent.errors import DomainError
 from agent.identity import PAGE_HEADER, SESSION_COOKIE, client_of
 from agent.problems import NotAllowedError, Problem
+from agent.schema import problems
 from agent.service import Service
 from agent.types import Prediction
 
@@ -92,7 +93,11 @@ def put_on(app: FastAPI, service: Service, *, pages: bool) -> None:
         folder = Path(domain.folder)
         routes = load_part(folder, "routes")
         if routes is not None:
-            app.include_router(routes.router(OneApp(service, name)), prefix=f"/v1/{name}")
+            app.include_router(
+                routes.router(OneApp(service, name)),
+                prefix=f"/v1/{name}",
+                responses=problems(400, 401, 403, 413, 422, 429, 503),
+            )
         page = load_part(folder, "page") if pages else None
         if page is not None:
             router: APIRouter = page.pages(OneApp(service, name))

@@ -200,7 +200,7 @@ def ask(desk: Desk, asked: Asked) -> Answered:
             "INSERT INTO queries (id, asked, last_item, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [f"q-{key}", asked.to_json(), last, now()],
         )
-    return _Answer(desk, asked, last).answered(f"q-{key}")
+    return _answer(desk, asked, last, f"q-{key}")
 
 
 def recall(desk: Desk, query_id: str) -> Answered:
@@ -211,18 +211,30 @@ def recall(desk: Desk, query_id: str) -> Answered:
         raise BadInputError("unknown_query", f"There is no query '{query_id}'. Ask the question again.")
     asked = Asked.from_json(rows[0]["asked"])
     _check(desk, asked)
-    return _Answer(desk, asked, rows[0]["last_item"]).answered(query_id)
+    return _answer(desk, asked, rows[0]["last_item"], query_id)
+
+
+def _answer(desk: Desk, asked: Asked, last_item: int, query_id: str) -> Answered:
+    """The answer from the items up to ``last_item``, whatever is taken in meanwhile."""
+    # The sums of the days hold all items: they serve only if no newer one has come, not even while they were read.
+    if _last_item(desk) == last_item:
+        found = _Answer(desk, asked, last_item, None).answered(query_id)
+        if _last_item(desk) == last_item:
+            return found
+    return _Answer(desk, asked, last_item, last_item).answered(query_id)
 
 
 class _Answer:
-    """What an answer is put together from; each part is read once."""
+    """What an answer is put together from; each part is read once.
 
-    def __init__(self, desk: Desk, asked: Asked, last_item: int) -> None:
+    With ``up_to`` the days are summed up from the items up to that one, else their kept sums are read.
+    """
+
+    def __init__(self, desk: Desk, asked: Asked, last_item: int, up_to: int | None) -> None:
         self._desk = desk
         self._asked = asked
         self._last_item = last_item
-        # The sums of the days hold all items, so that they serve as long as no newer one has come.
-        self._up_to = last_item if last_item < _last_item(desk) else None
+        self._up_to = up_to
 
     def answered(self, query_id: str) -> Answered:
         asked, known = self._asked, {name: self._known(name) for name in self._named}
@@ -389,11 +401,12 @@ def _mentions(
     """What items within the span, up to ``last_item``, say of the companies. The parts of the statement come from this
     module alone.
     """
+    # Not a subquery: of one company alone the index gives the order, and reading ends with the last row that is wanted.
+    whom = ", ".join("?" * len(tickers))
     return desk.file.read(
         f"SELECT {columns} FROM mentions INDEXED BY {index} JOIN items ON items.id = item "  # noqa: S608
-        "WHERE ticker IN (SELECT value FROM json_each(?)) AND mentions.day BETWEEN ? AND ? AND item <= ? "
-        f"{only}ORDER BY {order} LIMIT ?",
-        [json.dumps(tickers), str(span.first), str(span.last), last_item, top],
+        f"WHERE ticker IN ({whom}) AND mentions.day BETWEEN ? AND ? AND item <= ? {only}ORDER BY {order} LIMIT ?",
+        [*tickers, str(span.first), str(span.last), last_item, top],
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent.database import DataFile
 from apps.finance import queries
+from apps.finance.aggregates import Day
 from apps.finance.queries import Asked, ask, recall
 from apps.finance.setup import Desk
 
@@ -46,6 +49,23 @@ def test_an_answer_stays_as_it_was_when_newer_items_come(desk: Desk) -> None:
     assert now.items == before.items + 14
 
 
+def test_items_that_come_while_an_answer_is_read_are_not_in_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ask(desk, MONTH)
+    read = queries.days
+    late = [rows(13, "loss", 9)]
+
+    def days(*arguments: Any, **options: Any) -> list[Day]:
+        while late:
+            take(desk, late.pop())
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(queries, "days", days)
+    answered = ask(desk, MONTH)
+    assert answered.id == before.id
+    assert answered.table() == before.table()
+    assert answered.items == len(answered.items_table()[1]) == before.items
+
+
 def test_the_rows_bear_the_figures_out(desk: Desk) -> None:
     answered = ask(desk, MONTH)
     header, found = answered.items_table()
@@ -76,3 +96,19 @@ def test_headlines_are_the_same_by_either_way_of_looking(
     assert len(few) == 7
     signs = {"": {True, False}, "negative": {False}, "positive": {True}}
     assert {one.score > 0 for one in few} <= signs[feeling]
+
+
+def test_of_many_items_the_index_gives_headlines_in_their_order(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "FEW", 0)
+    read, plans = DataFile.read, []
+
+    def explained(file: DataFile, sql: str, parameters: Sequence[Any]) -> list[dict[str, Any]]:
+        if "mentions_by_pull" in sql:
+            plans.append([step["detail"] for step in read(file, f"EXPLAIN QUERY PLAN {sql}", parameters)])
+        return read(file, sql, parameters)
+
+    monkeypatch.setattr(DataFile, "read", explained)
+    ask(desk, MONTH)
+    assert len(plans) == len(MONTH.tickers)
+    # Sorting is among equals only: all mentions of a company are never put in order.
+    assert all("USE TEMP B-TREE FOR ORDER BY" not in plan for plan in plans)

@@ -21,8 +21,10 @@ from agent.types import Prediction, Sentiment
 from apps.finance import alarm
 from apps.finance.alerts import Rule
 from apps.finance.routes import router
-from apps.finance.setup import Desk
+from apps.finance.setup import FOLDER, Desk
 from tests.agent.command_line import runner
+from tests.agent.fake_agent import FakeAgent
+from tests.agent.serving import BEARER, KEY, client_for, code_of
 
 from .desks import FIRST, rows, take
 
@@ -141,6 +143,34 @@ def test_items_come_in_by_rows_and_what_cannot_be_taken_is_named(http: TestClien
 def test_a_request_of_another_form_is_refused(http: TestClient) -> None:
     for sent in ({"items": []}, {"items": [{"text": "x"}]}, {"rows": []}):
         assert http.post("/v1/finance/items", json=sent, params={"token": "key"}).status_code == 422
+
+
+def over_the_service(data: Path, **settings: Any) -> TestClient:
+    """The whole application with this app alone."""
+    agent = FakeAgent(data, **settings)
+    agent.domains = {"finance": SimpleNamespace(locale="en-GB", folder=FOLDER)}
+    return client_for(agent)
+
+
+def test_the_service_limits_and_describes_these_routes_as_its_own(data: Path) -> None:
+    http = over_the_service(data, rate_limit=3)
+    described = http.get("/openapi.json").json()["paths"]["/v1/finance/items"]["post"]["responses"]
+    assert {"200", "400", "401", "422", "429"} <= described.keys()
+    http.get("/docs")
+    answers = [http.get("/v1/finance/index", params={"company": "Harbour Finacial"}) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [400, 400, 400, 429]
+    assert [code_of(answer) for answer in answers[2:]] == ["unknown_company", "too_many_requests"]
+    assert int(answers[3].headers["retry-after"]) >= 1
+
+
+def test_with_keys_the_service_takes_items_from_their_holders_alone(data: Path) -> None:
+    http = over_the_service(data, api_keys=(KEY,))
+    sent = {"items": [{"text": "Aldgrave loss", "published": "no day at all"}]}
+    refused = http.post("/v1/finance/items", json=sent)
+    assert (refused.status_code, code_of(refused)) == (401, "not_signed_in")
+    taken = http.post("/v1/finance/items", json=sent, headers=BEARER)
+    assert [row["row"] for row in taken.json()["rejected"]] == [1]
+    assert code_of(http.post("/v1/finance/items", json={"items": []}, headers=BEARER)) == "invalid_request"
 
 
 def test_the_terminal_prints_the_same(
