@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -20,11 +18,11 @@ from ui.app_page import AppPage
 from . import views
 from .charts import WIDTH
 from .ingest import Report
-from .items import harmless
 from .page_words import WORDS
 from .periods import Granularity
 from .prices import COLUMNS
 from .setup import Desk, clock_of, score_by
+from .tables import csv_text
 from .uploads import Uploads
 from .views import Span, Table, View
 
@@ -131,13 +129,7 @@ def _report(name: str, report: Report) -> dict[str, Any]:
 
 
 def _csv(table: Table, name: str) -> Response:
-    header, rows = table
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([harmless(cell) if isinstance(cell, str) else "" if cell is None else cell for cell in row])
-    return _file(text.getvalue().encode("utf-8-sig"), "text/csv; charset=utf-8", name)
+    return _file(csv_text(*table).encode("utf-8-sig"), "text/csv; charset=utf-8", name)
 
 
 def _file(content: bytes, kind: str, name: str) -> Response:

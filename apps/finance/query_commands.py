@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Callable
@@ -16,10 +15,10 @@ from rich.table import Table
 from agent.commands.options import AsJson, Config, Data, out, settings_of
 
 from .asking import asked_of, to_dict
-from .items import harmless
 from .periods import Granularity
 from .queries import Answered, ask, recall
 from .setup import Desk
+from .tables import csv_text
 from .terminal import line
 
 Since = Annotated[str | None, typer.Option(help="2014-05-17, 2014-05 or 2014.")]
@@ -97,9 +96,7 @@ def _print(
     if as_json:
         print(json.dumps([dict(zip(header, row, strict=True)) for row in rows] if items else found, default=str))
     elif as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(header)
-        writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+        sys.stdout.write(csv_text(header, rows))
     else:
         table = Table(*header)
         for row in rows:

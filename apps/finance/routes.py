@@ -3,8 +3,6 @@ pictures."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
@@ -19,10 +17,10 @@ from agent.service import AppService
 from . import alarm
 from .asking import asked_of, day_of, tickers_of, to_dict
 from .charts import WIDTH
-from .items import harmless
 from .periods import Granularity
 from .queries import Answered, Asked, ask, recall
 from .setup import Desk, clock_of, score_by
+from .tables import csv_text
 
 MOST_ITEMS = 1000
 """Of one request; more go in as a file."""
@@ -168,9 +166,5 @@ def router(service: AppService) -> APIRouter:
 
 
 def _csv(name: str, header: list[str], rows: Iterable[list[Any]]) -> Response:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(text.getvalue(), media_type=_TABLE, headers=headers)
+    return Response(csv_text(header, rows), media_type=_TABLE, headers=headers)
